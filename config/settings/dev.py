@@ -1,0 +1,7 @@
+"""A developer's machine and the demo: debug pages, the lab allowed, any *.localhost chapter."""
+
+from .base import *
+from .base import env
+
+DEBUG = env.bool("DEBUG", default=True)
+ALLOWED_HOSTS = [".localhost", "127.0.0.1"]

@@ -1,0 +1,8 @@
+"""URLs of a chapter's domain."""
+
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,10 @@
+"""The tables of the public schema. One noun per module."""
+
+from .chapters import Chapter, Domain
+from .jobs import Due, Fire, Job, Turn
+from .limits import Breaker, RateBucket
+from .providers import AccountRoute, OAuthState, ProviderApp
+
+__all__ = [
+    "AccountRoute", "Breaker", "Chapter", "Domain", "Due", "Fire", "Job", "OAuthState", "ProviderApp", "RateBucket", "Turn",
+]  # fmt: skip

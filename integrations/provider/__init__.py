@@ -1,0 +1,23 @@
+"""The vocabulary in which a provider is declared. Frozen values; no Django, no I/O, no tenant.
+
+A provider module imports from here and from nowhere else in the project.
+"""
+
+from . import convert
+from .actions import Action, Client
+from .auth import Accounts, ApiKey, Auth, BasicAuth, ClientCredentials, Lookup, NoAuth, OAuth2, Scope
+from .errors import AuthExpired, BadRecord, Permanent, ProviderError, RateLimited, Temporary, Unsupported
+from .manifest import CATEGORIES, Provider, RateLimit, Residency, Runbook
+from .mapping import Const, Converter, Each, Field, Mapping
+from .pagination import CursorPage, LinkHeader, NextUrl, Offset, PageNumber, Pages, SinglePage
+from .resources import Cursor, Flag, FullComparison, NoDeletes, Resource, Within, Write
+from .webhooks import Hmac, SharedToken, TimestampedHmac, Verifier, Webhook
+
+__all__ = [
+    "CATEGORIES", "Accounts", "Action", "ApiKey", "Auth", "AuthExpired", "BadRecord", "BasicAuth", "Client",
+    "ClientCredentials", "Const", "Converter", "Cursor", "CursorPage", "Each", "Field", "Flag", "FullComparison", "Hmac",
+    "LinkHeader", "Lookup", "Mapping", "NextUrl", "NoAuth", "NoDeletes", "OAuth2", "Offset", "PageNumber", "Pages",
+    "Permanent", "Provider", "ProviderError", "RateLimit", "RateLimited", "Residency", "Resource", "Runbook", "Scope",
+    "SharedToken", "SinglePage", "Temporary", "TimestampedHmac", "Unsupported", "Verifier", "Webhook", "Within", "Write",
+    "convert",
+]  # fmt: skip

@@ -1,0 +1,97 @@
+"""One kind of object at the vendor: where it is, how it is read since last time, how it is written, how it goes away."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping as Dict
+from dataclasses import dataclass
+from datetime import timedelta
+
+from .mapping import Mapping
+from .pagination import Pages, SinglePage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cursor:
+    """Read only what changed: the newest `field` seen is sent as `header` or `param` next time.
+
+    `format`: iso (2026-01-31T00:00:00Z), iso_seconds (without zone, UTC), http (RFC 9110), unix (seconds).
+    `lookback` is subtracted: for clock skew, and for vendors that filter by creation and change records later.
+    """
+
+    field: str
+    header: str | None = None
+    param: str | None = None
+    format: str = "iso"
+    lookback: timedelta = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Write:
+    """How one record is created and changed: `"PUT /Contacts"`, `"POST /customers/{key}"`.
+
+    `wrap` is the key the vendor wants around the record, `list_wrap` whether as a one-element list under it;
+    `body` json or form; `idempotency` the header that carries our key; `batch` how many records one call takes.
+    """
+
+    create: str | None = None
+    update: str | None = None
+    wrap: str | None = None
+    list_wrap: bool = False
+    body: str = "json"
+    idempotency: str | None = None
+    batch: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flag:
+    """A deleted record stays in the list and says so: `field` equals `value`."""
+
+    field: str = dataclasses.field(kw_only=False)
+    value: object = dataclasses.field(kw_only=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FullComparison:
+    """What a complete read no longer shows is gone. `brake`: largest share of links deleted without a person."""
+
+    brake: float = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoDeletes:
+    """The vendor never deletes these (ledger entries), or never tells."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Within:
+    """The resource lives inside another one's records: `path` holds `{parent}`, read once per parent.
+
+    `resource` names it; its records are known from their links. `into` is where the parent's key is put in each record.
+    """
+
+    resource: str = dataclasses.field(kw_only=False)
+    into: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """`records` is the dotted path of the list in the answer ("" = the answer is the list); `key` of the record's id.
+
+    `path` is below the provider's base URL. `every` is how often it is read when nobody asks.
+    """
+
+    name: str = dataclasses.field(kw_only=False)
+    path: str
+    records: str
+    key: str
+    target: str
+    mapping: Mapping
+    pages: Pages = SinglePage()
+    cursor: Cursor | None = None
+    params: Dict[str, str] = dataclasses.field(default_factory=dict)
+    within: Within | None = None
+    write: Write | None = None
+    deletes: Flag | FullComparison | NoDeletes = NoDeletes()
+    every: timedelta = timedelta(minutes=15)
+    label: str = ""

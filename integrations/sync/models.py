@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from uuid_utils.compat import uuid7
+
+from integrations.connections.models import Connection
+
+
+class ResourceState(models.Model):
+    """How far one resource of one connection has been read. Saved in the transaction that saved the records."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="resource_states")
+    resource = models.CharField(max_length=60)
+    enabled = models.BooleanField(default=True)
+    cursor = models.CharField(max_length=100, blank=True, default="", help_text="Newest cursor value seen, RFC 3339")
+    position = models.JSONField(null=True, blank=True, help_text="Where an unfinished read continues")
+    last_complete_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.TextField(blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["connection", "resource"], name="resource_state_once")]
+
+    def __str__(self) -> str:
+        return self.resource
+
+
+class SyncRun(models.Model):
+    """One execution for one resource."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        PLANNED = "planned", "Waiting for approval"
+        SUCCEEDED = "succeeded", "Succeeded"
+        PARTIAL = "partial", "Succeeded, some records set aside"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    class Trigger(models.TextChoices):
+        SCHEDULE = "schedule", "Schedule"
+        PERSON = "person", "A person"
+        API = "api", "The API"
+        COMMAND = "command", "The command line"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")
+    resource = models.CharField(max_length=60)
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    trigger = models.CharField(max_length=10, choices=Trigger, default=Trigger.SCHEDULE)
+    triggered_by = models.ForeignKey("auth.User", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    full = models.BooleanField(default=False, help_text="Read everything, not only what changed")
+    plan_only = models.BooleanField(default=False)
+    job_id = models.BigIntegerField(null=True, blank=True)
+    total = models.PositiveIntegerField(null=True, blank=True, help_text="How many the vendor said there are")
+    fetched = models.PositiveIntegerField(default=0)
+    created = models.PositiveIntegerField(default=0)
+    updated = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    deleted = models.PositiveIntegerField(default=0)
+    quarantined = models.PositiveIntegerField(default=0)
+    message = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    progress_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        indexes: ClassVar = [models.Index(fields=["connection", "resource", "-created_at"], name="run_history")]
+
+    def __str__(self) -> str:
+        return f"{self.resource} {self.state}"
+
+
+class RecordLink(models.Model):
+    """Their id <-> our id, with what both sides last agreed on. The only thing a sync may key on.
+
+    `content_hash`: hex blake2b-128 of the mapped record. `refs`: references not yet resolved, `{field: [resource, key]}`.
+    """
+
+    class State(models.TextChoices):
+        ACTIVE = "active", "Active"
+        REMOTE_DELETED = "remote_deleted", "Deleted there"
+        UNLINKED = "unlinked", "Unlinked"
+
+    class Match(models.TextChoices):
+        CREATED = "created", "Created from theirs"
+        NATURAL_KEY = "natural_key", "Same natural key"
+        PUSHED = "pushed", "Created there by us"
+        MANUAL = "manual", "Linked by a person"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="links")
+    resource = models.CharField(max_length=60)
+    external_id = models.CharField(max_length=255)
+    target = models.CharField(max_length=60)
+    record_id = models.UUIDField()
+    content_hash = models.CharField(max_length=32)
+    base = models.JSONField(default=dict, help_text="The mapped record both sides last agreed on")
+    refs = models.JSONField(null=True, blank=True)
+    match = models.CharField(max_length=12, choices=Match, default=Match.CREATED)
+    state = models.CharField(max_length=15, choices=State, default=State.ACTIVE)
+    first_seen = models.DateTimeField()
+    last_changed = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["connection", "resource", "external_id"], name="link_theirs_once")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["target", "record_id"], name="link_ours"),
+            models.Index(
+                fields=["connection", "resource"], condition=models.Q(refs__isnull=False), name="link_pending"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.resource} {self.external_id}"
+
+
+class QuarantinedRecord(models.Model):
+    """A record that could not be applied, kept with every reason. Resolved when the same record is applied later."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="quarantined")
+    run = models.ForeignKey(
+        SyncRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="quarantined_records"
+    )
+    resource = models.CharField(max_length=60)
+    external_id = models.CharField(max_length=255, blank=True, default="", help_text="Empty when the record has no key")
+    reasons = models.JSONField(help_text="[{field, message}]")
+    body = models.TextField(help_text="The record as it came, made safe to store")
+    created_at = models.DateTimeField(auto_now_add=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["connection", "resource", "external_id"],
+                condition=models.Q(resolved_at__isnull=True) & ~models.Q(external_id=""),
+                name="quarantined_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.resource} {self.external_id or 'without a key'}"

@@ -1,0 +1,69 @@
+"""What a record may become here. `members` and `finance` register their targets in `ready()`; the platform knows no other way
+to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import models
+from pydantic import BaseModel
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Children:
+    """Rows that belong to a record and are replaced with it (invoice lines). `rows(record)` gives their columns; `parent`
+    is the column that holds the record's id."""
+
+    model: type[models.Model]
+    parent: str
+    rows: Callable[[BaseModel], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One kind of record of ours.
+
+    `canonical` is the versioned pydantic model, `model` the root table, `row(record)` its columns (without id). A natural
+    key is a tuple of canonical fields that, all present and equal, mean the same record; the first that matches wins and an
+    ambiguous one matches nothing. `refs` are the canonical fields that hold ids of other targets: field -> target name.
+    `title(row)` is how one is called on a page.
+    """
+
+    name: str
+    label: str
+    canonical: type[BaseModel]
+    model: type[models.Model]
+    row: Callable[[Any], dict[str, Any]]
+    children: tuple[Children, ...] = ()
+    natural_keys: tuple[tuple[str, ...], ...] = ()
+    refs: Mapping[str, str] = field(default_factory=dict)
+    permission: str = ""
+
+
+class UnknownTarget(LookupError):
+    """No app registered that target."""
+
+
+_targets: dict[str, Target] = {}
+
+
+def register(target: Target) -> None:
+    known = _targets.get(target.name)
+    if known is not None and known != target:
+        raise RuntimeError(f"The target '{target.name}' is registered twice.")
+    _targets[target.name] = target
+
+
+def get(name: str) -> Target:
+    try:
+        return _targets[name]
+    except KeyError:
+        raise UnknownTarget(f"There is no target '{name}'.") from None
+
+
+def all_targets() -> dict[str, Target]:
+    return dict(_targets)

@@ -1,0 +1,64 @@
+"""Every test of state has two chapters: `sydney` and `melbourne`, in schemas of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+from pytest_django import DjangoDbBlocker
+
+from integrations.hub.models import Chapter, Domain
+
+SLUGS = ("sydney", "melbourne")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """The test database, with both chapters' schemas. Their rows are committed; each test's own changes roll back."""
+    with django_db_blocker.unblock():
+        make_chapters()
+
+
+def make_chapters() -> None:
+    connection.set_schema_to_public()
+    for slug in SLUGS:
+        chapter = Chapter.objects.filter(slug=slug).first() or Chapter.objects.create(slug=slug, name=slug.title())
+        Domain.objects.get_or_create(domain=f"{slug}.localhost", tenant=chapter)
+
+
+@pytest.fixture(autouse=True)
+def _in_the_hub(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each test begins in the public schema, whatever the one before left."""
+    connection.set_schema_to_public()
+    yield
+    connection.set_schema_to_public()
+
+
+@pytest.fixture
+def sydney(db: None) -> Chapter:
+    make_chapters()  # a transactional test before this one has emptied the hub
+    return Chapter.objects.get(slug="sydney")
+
+
+@pytest.fixture
+def melbourne(db: None) -> Chapter:
+    make_chapters()
+    return Chapter.objects.get(slug="melbourne")
+
+
+@pytest.fixture
+def committed(transactional_db: None) -> Iterator[dict[str, Chapter]]:
+    """For tests whose effects other connections must see (workers, threads, servers): both chapters by slug, committed,
+    and every chapter's tables emptied afterwards."""
+    make_chapters()
+    yield {chapter.slug: chapter for chapter in Chapter.objects.filter(slug__in=SLUGS)}
+    connection.set_schema_to_public()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables WHERE schemaname = ANY(%s)"
+            " AND tablename NOT IN ('django_migrations', 'django_content_type', 'auth_permission', 'auth_group',"
+            " 'auth_group_permissions')",
+            [[f"c_{slug}" for slug in SLUGS]],
+        )
+        cursor.execute("TRUNCATE " + ", ".join(row[0] for row in cursor.fetchall()) + " RESTART IDENTITY CASCADE")
