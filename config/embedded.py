@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="chapterhouse-") as scratch:
         folder = keep or Path(scratch) / "pgdata"
         with server(folder, throw_away=keep is None) as url:
-            print(f"Embedded PostgreSQL in {folder}", file=sys.stderr)
+            sys.stderr.write(f"Embedded PostgreSQL in {folder}\n")
             return subprocess.run(arguments, env={**os.environ, "DATABASE_URL": url}, check=False).returncode  # noqa: S603
 
 

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--currency", default="AUD", help="ISO 4217 code of the ledger (default: AUD)")
         parser.add_argument("--timezone", default="Australia/Sydney")
         parser.add_argument(
-            "--admin", metavar="EMAIL", help="first administrator; password from CHAPTER_ADMIN_PASSWORD or made up"
+            "--admin", metavar="EMAIL", help="first administrator (password: CHAPTER_ADMIN_PASSWORD or made up)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
