@@ -28,6 +28,7 @@ def start(**changes: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "import django; django.setup()"],
         cwd=ROOT,
+        check=False,
         env=environment,
         capture_output=True,
         text=True,

@@ -83,7 +83,7 @@ class Command(BaseCommand):
         for slug, total in totals.items():
             lines += [
                 f"  {CHAPTERS[slug]['name']}: http://{slug}.localhost:{port}/   (administration: /admin/)",
-                f"    Xero, Stripe, Mailchimp: {total['created']} records arrived, {total['quarantined']} set aside with a reason",
+                f"    Xero, Stripe, Mailchimp: {total['created']} records, {total['quarantined']} set aside with a reason",
                 *(f"    {login(role, slug):<42} {role}" for role in ROLES),
             ]
         lines += [
