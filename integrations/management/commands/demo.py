@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from honcho.manager import Manager
 
-from config.embedded import server
+from integrations.embedded import server
 
 PYTHON = sys.executable
 

@@ -2,7 +2,7 @@
 
 The only module that knows which package it comes from, so that another can take its place:
 
-    python -m config.embedded [--data FOLDER] COMMAND...    run COMMAND with DATABASE_URL set; without --data, throw away
+    python -m integrations.embedded [--data FOLDER] COMMAND...    run COMMAND with DATABASE_URL set; without --data, throw away
 """
 
 from __future__ import annotations
