@@ -1,0 +1,139 @@
+"""Starting syncs and following them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from integrations.api.addressing import ConnectionView
+from integrations.api.openapi import PAGED, operation
+from integrations.api.pagination import page_of_rows
+from integrations.api.permissions import person
+from integrations.api.problems import Problem
+from integrations.api.queries import body, query
+from integrations.api.serializers.sync import (
+    RunPageSerializer,
+    RunQuerySerializer,
+    RunSerializer,
+    RunsSerializer,
+    SyncRequestSerializer,
+    SyncStatusSerializer,
+)
+from integrations.sync import services
+from integrations.sync.models import ResourceState, SyncRun
+
+_RUN = {
+    "id": "01980f6e-9b2e-7d4a-8e77-51f0c2aa01de",
+    "connection": "01980f6e-7d1c-7c3e-b6a1-0b0f0a3d9d11",
+    "resource": "invoices",
+    "state": "queued",
+    "trigger": "api",
+    "full": False,
+    "total": None,
+    "fetched": 0,
+    "created": 0,
+    "updated": 0,
+    "unchanged": 0,
+    "deleted": 0,
+    "quarantined": 0,
+    "message": "",
+    "created_at": "2026-02-01T03:00:00Z",
+    "started_at": None,
+    "progress_at": None,
+    "finished_at": None,
+}
+UNDER_WAY = (SyncRun.State.QUEUED, SyncRun.State.RUNNING)
+
+
+class Sync(ConnectionView):
+    scopes = {"POST": "sync:run"}
+
+    @operation(
+        "Sync everything",
+        "Queues a run for every resource, in the order of their references. What is already queued is not queued twice.",
+        tag="Sync",
+        request=SyncRequestSerializer,
+        responses={202: RunsSerializer},
+        sent={"full": False},
+        example={"runs": [_RUN]},
+    )
+    def post(self, request: Request, **kwargs: Any) -> Response:
+        return self._queue(request, None)
+
+    def _queue(self, request: Request, resource: str | None) -> Response:
+        full = body(SyncRequestSerializer, request)["full"]
+        runs = services.request_sync(
+            self.live_connection(), resource, full=full, trigger=SyncRun.Trigger.API, user=person(request)
+        )
+        return Response(RunsSerializer({"runs": runs}).data, status=202)
+
+
+class SyncResource(Sync):
+    @operation(
+        "Sync one resource",
+        "Queues a run for it.",
+        tag="Sync",
+        request=SyncRequestSerializer,
+        responses={202: RunsSerializer},
+        sent={"full": True},
+        example={"runs": [_RUN]},
+    )
+    def post(self, request: Request, *, resource: str, **kwargs: Any) -> Response:
+        self.resource(resource)
+        return self._queue(request, resource)
+
+
+class SyncStatus(ConnectionView):
+    scopes = {"GET": "integrations:read"}
+
+    @operation(
+        "Show how far it is",
+        "For each resource how far it has been read, and its newest run.",
+        tag="Sync",
+        responses={200: SyncStatusSerializer},
+    )
+    def get(self, request: Request, **kwargs: Any) -> Response:
+        states = {state.resource: state for state in ResourceState.objects.filter(connection=self.connection)}
+        newest = SyncRun.objects.filter(connection=self.connection).order_by("resource", "-pk").distinct("resource")
+        runs = {run.resource: run for run in newest}
+        resources = []
+        for resource in self.provider.resources:
+            state = states.get(resource.name) or ResourceState(connection=self.connection, resource=resource.name)
+            state.run = runs.get(resource.name)  # type: ignore[attr-defined]
+            resources.append(state)
+        running = SyncRun.objects.filter(connection=self.connection, state__in=UNDER_WAY).exists()
+        answer = {"connection": self.connection.pk, "running": running, "resources": resources}
+        return Response(SyncStatusSerializer(answer).data)
+
+
+class SyncLogs(ConnectionView):
+    scopes = {"GET": "integrations:read"}
+
+    @operation(
+        "List runs",
+        "The newest first.",
+        tag="Sync",
+        parameters=[RunQuerySerializer, *PAGED],
+        responses={200: RunPageSerializer},
+    )
+    def get(self, request: Request, **kwargs: Any) -> Response:
+        rows = SyncRun.objects.filter(connection=self.connection, **query(RunQuerySerializer, request))
+        return Response(page_of_rows(request, rows, _show, newest_first=True))
+
+
+class Run(ConnectionView):
+    scopes = {"GET": "integrations:read"}
+
+    @operation("Show a run", "", tag="Sync", responses={200: RunSerializer}, example=_RUN)
+    def get(self, request: Request, *, run_id: UUID, **kwargs: Any) -> Response:
+        run = SyncRun.objects.filter(connection=self.connection, pk=run_id).first()
+        if run is None:
+            raise Problem(404, "There is no such run of this connection.")
+        return Response(RunSerializer(run).data)
+
+
+def _show(runs: list[SyncRun]) -> list[Any]:
+    return list(RunSerializer(runs, many=True).data)
