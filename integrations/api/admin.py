@@ -57,7 +57,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
         if obj is not None:
             return super().get_form(request, obj, change, **kwargs)
         given = [(name, scope.label) for name, scope in SCOPES.items() if request.user.has_perm(roles.ACTS[scope.act])]  # type: ignore[union-attr]
-        form = super().get_form(request, obj, change, form=IssueForm, fields=IssueForm.Meta.fields, **kwargs)
+        form = super().get_form(request, obj, change, **{**kwargs, "form": IssueForm})
         form.base_fields["scopes"].choices = given
         return form
 

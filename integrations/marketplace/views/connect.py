@@ -1,0 +1,145 @@
+"""Connecting: by a key that is pasted, or by signing in at the vendor; choosing the account; connecting again."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.db import IntegrityError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from integrations.connections import services
+from integrations.connections.errors import ConnectError
+from integrations.connections.models import Connection
+from integrations.marketplace import access, words
+from integrations.marketplace.faces import show
+from integrations.marketplace.forms import AccountForm, ConnectForm
+from integrations.provider import Provider, ProviderError
+from integrations.provider.auth import Auth
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def connect(request: HttpRequest, slug: str) -> HttpResponse:
+    provider = access.provider_or_404(slug)
+    access.require(request.user, "connect", provider)
+    return _connect(request, provider, None)
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def reconnect(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The same connection with a fresh credential: everything it has read and linked stays."""
+    connection, provider = access.connection_or_404(request, pk, "connect")
+    return _connect(request, provider, connection)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def account(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Which of the vendor's accounts the connection is for."""
+    connection, provider = access.connection_or_404(request, pk, "connect")
+    try:
+        accounts = services.accounts(connection)
+    except ProviderError as error:
+        return _account_page(request, provider, connection, None, str(error))
+    form = AccountForm(request.POST or None, accounts=accounts, initial={"account": connection.account_id})
+    if request.method == "POST" and form.is_valid():
+        services.choose_account(connection, form.cleaned_data["account"])
+        messages.success(
+            request, f"\u201c{connection.name}\u201d now reads {connection.account_name or 'that account'}."
+        )
+        return redirect(request.face.url("connection", connection.pk))  # type: ignore[attr-defined]
+    return _account_page(request, provider, connection, form)
+
+
+def _connect(request: HttpRequest, provider: Provider, connection: Connection | None) -> HttpResponse:
+    auth = _chosen_auth(request, provider, connection)
+    form = ConnectForm(request.POST or None, provider=provider, auth=auth, connection=connection)
+    if request.method == "POST" and form.is_valid():
+        if auth.kind == "oauth2":
+            return _leave_for(request, provider, form)
+        if made := _connect_with(request, form):
+            return _connected(request, made)
+    return show(
+        request,
+        "marketplace/connect.html",
+        {
+            "provider": provider,
+            "connection": connection,
+            "auth": auth,
+            "form": form,
+            "ways": [(other.kind, words.sign_in(other, provider), other == auth) for other in provider.auths],
+            "scopes": getattr(auth, "scopes", ()),
+        },
+        status=422 if form.is_bound and form.errors else 200,
+    )
+
+
+def _chosen_auth(request: HttpRequest, provider: Provider, connection: Connection | None) -> Auth:
+    """The way asked for, else the one the connection was made with, else the provider's first."""
+    kinds = {auth.kind: auth for auth in provider.auths}
+    asked = request.POST.get("how") or request.GET.get("how") or (connection.auth_kind if connection else "")
+    return kinds.get(asked, provider.auths[0])
+
+
+def _connect_with(request: HttpRequest, form: ConnectForm) -> Connection | None:
+    try:
+        return services.connect_with_secret(
+            provider=form.provider.slug,
+            name=form.chosen_name,
+            auth_kind=form.auth.kind,
+            fields=form.credential,
+            environment=form.chosen_environment,
+            user=request.user,
+            connection=form.connection,
+        )
+    except ConnectError as error:
+        form.refuse(str(error), error.fields)
+    except ProviderError as error:
+        form.refuse(str(error), {})
+    except IntegrityError:  # the same form, sent twice at once
+        form.refuse("", {"name": "Another connection already has this name. Choose a different one."})
+    return None
+
+
+def _leave_for(request: HttpRequest, provider: Provider, form: ConnectForm) -> HttpResponse:
+    """A page that leads on to the vendor by itself, not a redirect: browsers hold every address that a form's answer
+    redirects to against `form-action`, and which addresses a vendor's sign-in passes through is not ours to know."""
+    face = request.face  # type: ignore[attr-defined]
+    back = face.url("connection", form.connection.pk) if form.connection else face.url("provider", provider.slug)
+    address = services.begin_oauth(
+        provider=provider.slug,
+        name=form.chosen_name,
+        environment=form.chosen_environment,
+        user=request.user,
+        browser=request.session.session_key or "",
+        return_to=back,
+        connection=form.connection,
+    )
+    return show(request, "marketplace/leaving.html", {"provider": provider, "address": address})
+
+
+def _connected(request: HttpRequest, connection: Connection) -> HttpResponse:
+    face = request.face  # type: ignore[attr-defined]
+    if needs_account(connection):
+        return redirect(face.url("account", connection.pk))
+    named = f" to {connection.account_name}" if connection.account_name else ""
+    messages.success(request, f"\u201c{connection.name}\u201d is connected{named}.")
+    return redirect(face.url("connection", connection.pk))
+
+
+def needs_account(connection: Connection) -> bool:
+    """Signed in, but the vendor has several accounts and none was chosen."""
+    provider = access.provider_or_404(connection.provider)
+    return bool(provider.accounts and not connection.account_id and connection.status == Connection.Status.CONNECTED)
+
+
+def _account_page(
+    request: HttpRequest, provider: Provider, connection: Connection, form: AccountForm | None, problem: str = ""
+) -> HttpResponse:
+    context = {"provider": provider, "connection": connection, "form": form, "problem": problem}
+    wrong = form is not None and form.is_bound and form.errors
+    return show(request, "marketplace/account.html", context, status=502 if problem else 422 if wrong else 200)
