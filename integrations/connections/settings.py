@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import transaction
+
 from integrations.json_schema import mistakes
 from integrations.provider import Provider
 
@@ -19,10 +21,20 @@ class SettingsRefused(ValueError):
         self.errors = errors
 
 
+def chosen_settings(connection: Connection, provider: Provider) -> dict[str, Any]:
+    """What the chapter chose of what the provider offers. The platform's own notes beside it are not shown."""
+    offered = provider.settings.get("properties", {})
+    return {name: value for name, value in connection.settings.items() if name in offered}
+
+
 def save_settings(connection: Connection, provider: Provider, values: Mapping[str, Any]) -> Connection:
-    """Replace the connection's settings. SettingsRefused, and nothing saved, when the provider's schema is not satisfied."""
+    """Replace what the chapter chose. SettingsRefused, and nothing saved, when the provider's schema is not satisfied."""
     if errors := mistakes(provider.settings, values):
         raise SettingsRefused(errors)
-    connection.settings = dict(values)
-    connection.save(update_fields=["settings", "updated_at"])
+    offered = provider.settings.get("properties", {})
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().get(pk=connection.pk)
+        ours = {name: value for name, value in row.settings.items() if name not in offered}
+        connection.settings = {**ours, **values}
+        connection.save(update_fields=["settings", "updated_at"])
     return connection

@@ -40,7 +40,10 @@ class ReconnectSerializer(Body):
         max_length=20, required=False, help_text="One of the integration's `auth` kinds; as before when absent."
     )
     fields = serializers.DictField(
-        child=serializers.CharField(max_length=4000), required=False, default=dict, write_only=True
+        child=serializers.CharField(max_length=2000), required=False, default=dict, write_only=True
+    )
+    write = serializers.BooleanField(
+        default=None, allow_null=True, help_text="Where one signs in: ask for permission to write, too."
     )
 
 
@@ -65,6 +68,7 @@ class ReauthorizeQuerySerializer(serializers.Serializer):
         default="/marketplace/",
         help_text="A path of this chapter, for the person's browser afterwards.",
     )
+    write = serializers.BooleanField(default=None, allow_null=True, help_text="Ask for permission to write, too.")
 
 
 class AuthorizeQuerySerializer(ReauthorizeQuerySerializer):

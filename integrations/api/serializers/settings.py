@@ -15,16 +15,19 @@ class SettingsAnswerSerializer(SettingsSerializer):
 
 
 class FieldSerializer(serializers.Serializer):
-    """How one canonical field of one resource is filled. `source` is a dotted path in the vendor's record."""
+    """How one canonical field of one resource is filled."""
 
-    resource = serializers.CharField(max_length=60)
-    field = serializers.CharField(max_length=100)
-    sources = serializers.ListField(child=serializers.CharField())
-    ref = serializers.CharField(allow_null=True, help_text="The resource whose record this field points to.")
+    resource = serializers.CharField()
+    field = serializers.CharField()
+    kind = serializers.ChoiceField(choices=["field", "list", "constant"], help_text="A constant cannot be changed.")
+    source = serializers.CharField(
+        allow_blank=True, help_text="Dotted path in the vendor's record, several joined by commas; empty: not taken."
+    )
+    default_source = serializers.CharField(allow_blank=True, help_text="The provider's own path.")
+    owner = serializers.ChoiceField(choices=FieldMapping.Owner.choices, help_text="Who wins when both changed.")
+    write = serializers.ChoiceField(choices=FieldMapping.Write.choices, help_text="What an incoming value does.")
     required = serializers.BooleanField()
-    owner = serializers.ChoiceField(choices=FieldMapping.Owner.choices)
-    write = serializers.ChoiceField(choices=FieldMapping.Write.choices)
-    changed = serializers.BooleanField(help_text="Whether this connection deviates from the provider's mapping.")
+    overridden = serializers.BooleanField(help_text="Whether this connection deviates from the provider's mapping.")
 
 
 class MappingSerializer(serializers.Serializer):

@@ -121,7 +121,7 @@ def _detail(provider: Provider) -> dict[str, Any]:
     return {
         **_summary(provider, connections),
         "auth": [
-            {"kind": auth.kind, "label": auth.label, "fields": services.credential_fields(provider, auth.kind)}
+            {"kind": auth.kind, "label": auth.label, "fields": services.credential_fields(provider.slug, auth.kind)}
             for auth in provider.auths
         ],
         "resources": [_resource(resource) for resource in provider.resources],

@@ -24,12 +24,12 @@ from integrations.api.serializers.connections import (
     ReconnectSerializer,
 )
 from integrations.connections import services
+from integrations.connections.browser import browser_of, remember
 from integrations.connections.models import Connection
 from integrations.provider import Provider
 from integrations.provider.auth import Auth
 
 _AUTHORIZE = {"authorize_url": "https://login.xero.com/identity/connect/authorize?response_type=code&state=..."}
-_TAKEN = "Another connection already has this name. Choose a different one, or connect that one again."
 
 
 class Connect(APIView):
@@ -50,19 +50,8 @@ class Connect(APIView):
         provider = provider_by_slug(slug)
         may_use(request, self, provider)
         asked = body(ConnectSerializer, request)
-        auth = _auth(provider, asked.get("auth_kind") or provider.auths[0].kind)
-        name = _free_name(provider, asked.get("name") or provider.name)
-        if auth.kind == "oauth2":
-            return _authorize(request, provider, name=name, environment=asked["environment"])
-        return _connect(
-            request,
-            provider=provider,
-            auth=auth,
-            name=name,
-            fields=asked["fields"],
-            environment=asked["environment"],
-            account_id=asked["account_id"],
-        )
+        auth = _auth(provider, asked.pop("auth_kind", provider.auths[0].kind))
+        return _connect(request, provider, auth, **{"name": provider.name, **asked})
 
 
 class Reconnect(ConnectionView):
@@ -80,19 +69,8 @@ class Reconnect(ConnectionView):
     )
     def post(self, request: Request, **kwargs: Any) -> Response:
         asked = body(ReconnectSerializer, request)
-        connection = self.connection
-        auth = _auth(self.provider, asked.get("auth_kind") or connection.auth_kind)
-        known = {"name": connection.name, "environment": connection.environment, "connection": connection}
-        if auth.kind == "oauth2":
-            return _authorize(request, self.provider, **known)
-        return _connect(
-            request,
-            provider=self.provider,
-            auth=auth,
-            fields=asked["fields"],
-            account_id=connection.account_id,
-            **known,
-        )
+        auth = _auth(self.provider, asked.pop("auth_kind", self.connection.auth_kind))
+        return _connect(request, self.provider, auth, **_known(self.connection), **asked)
 
 
 class AuthorizeUrl(APIView):
@@ -111,8 +89,7 @@ class AuthorizeUrl(APIView):
         provider = provider_by_slug(slug)
         may_use(request, self, provider)
         asked = query(AuthorizeQuerySerializer, request)
-        name = _free_name(provider, asked.get("name") or provider.name, where="parameter")
-        return _authorize(request, provider, name=name, environment=asked["environment"], return_to=asked["return_to"])
+        return _authorize(request, provider, **{"name": provider.name, **asked})
 
 
 class ReauthorizeUrl(ConnectionView):
@@ -128,14 +105,7 @@ class ReauthorizeUrl(ConnectionView):
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         asked = query(ReauthorizeQuerySerializer, request)
-        return _authorize(
-            request,
-            self.provider,
-            name=self.connection.name,
-            environment=self.connection.environment,
-            connection=self.connection,
-            return_to=asked["return_to"],
-        )
+        return _authorize(request, self.provider, **_known(self.connection), **asked)
 
 
 class Callback(APIView):
@@ -154,56 +124,68 @@ class Callback(APIView):
         provider = provider_by_slug(slug)
         may_use(request, self, provider)
         query(CallbackQuerySerializer, request)
-        params = request.query_params.dict()
+        _needs_a_person(request)
         try:
-            connection = services.finish_oauth(params=params, browser=_browser(request))
+            connection = services.finish_oauth(
+                params=request.query_params.dict(), browser=browser_of(request), user=request.user
+            )
         except services.ConnectError as refused:
-            raise _refused(refused) from None
+            raise _refused(refused, "parameter") from None
         return Response(ConnectionSerializer(connection).data)
 
 
+def _known(connection: Connection) -> dict[str, Any]:
+    return {"name": connection.name, "environment": connection.environment, "connection": connection}
+
+
 def _connect(
-    request: Request, *, provider: Provider, auth: Auth, fields: dict[str, str], name: str, **known: Any
+    request: Request,
+    provider: Provider,
+    auth: Auth,
+    *,
+    fields: dict[str, str],
+    write: bool | None,
+    **known: Any,
 ) -> Response:
-    declared = {field["name"] for field in services.credential_fields(provider, auth.kind)}
-    wrong = [
-        *(
-            {"pointer": f"/fields/{name}", "detail": "There is no such field."}
-            for name in sorted(set(fields) - declared)
-        ),
-        *({"pointer": f"/fields/{name}", "detail": "This is required."} for name in sorted(declared - set(fields))),
-    ]
-    if wrong:
-        raise Problem(400, "The request is not valid.", kind="invalid", errors=wrong)
+    if auth.kind == "oauth2":
+        known.pop("account_id", None)
+        return _authorize(request, provider, write=write, where="pointer", **known)
     try:
         connection = services.connect_with_secret(
-            provider=provider.slug, name=name, auth_kind=auth.kind, fields=fields, user=person(request), **known
+            provider=provider.slug, auth_kind=auth.kind, fields=fields, user=person(request), **known
         )
     except services.ConnectError as refused:
-        raise _refused(refused) from None
+        raise _refused(refused, "pointer") from None
     except IntegrityError:  # the same request, sent twice at once
-        raise _invalid("/name", _TAKEN) from None
+        raise Problem(409, "Another connection has just taken this name.", kind="name-taken") from None
     return Response(ConnectionSerializer(connection).data, status=201)
 
 
-def _authorize(request: Request, provider: Provider, *, return_to: str = "/marketplace/", **known: Any) -> Response:
-    if not any(auth.kind == "oauth2" for auth in provider.auths):
-        raise Problem(409, f"One does not sign in at {provider.name}: connect with a key.", kind="no-sign-in")
-    address = services.begin_oauth(
-        provider=provider.slug, user=person(request), browser=_browser(request), return_to=return_to, **known
-    )
-    return Response({"authorize_url": address})
+def _authorize(
+    request: Request, provider: Provider, *, return_to: str = "/marketplace/", where: str = "parameter", **known: Any
+) -> Response:
+    """The vendor's address, and the cookie by which this browser is known when it comes back."""
+    _needs_a_person(request)
+    browser = browser_of(request)
+    try:
+        address = services.begin_oauth(
+            provider=provider.slug, user=request.user, browser=browser, return_to=return_to, **known
+        )
+    except services.ConnectError as refused:
+        raise _refused(refused, where) from None
+    response = Response({"authorize_url": address})
+    remember(response, request, browser)
+    return response
 
 
-def _browser(request: Request) -> str:
-    """What ties the sign-in to this person's browser. A key has none, so nobody could be sure whose account it connects."""
+def _needs_a_person(request: Request) -> None:
+    """A key has no browser to tie the sign-in to, so nobody could be sure whose account it connects."""
     if is_key(request):
         raise Problem(
             403,
             "Signing in at a vendor takes a person's browser: ask while signed in to the chapter, not with an API key.",
             kind="person-needed",
         )
-    return str(request.session.session_key or "")  # type: ignore[attr-defined]
 
 
 def _auth(provider: Provider, kind: str) -> Auth:
@@ -211,20 +193,17 @@ def _auth(provider: Provider, kind: str) -> Auth:
         return provider.auth_of(kind)
     except KeyError:
         kinds = ", ".join(auth.kind for auth in provider.auths)
-        raise _invalid("/auth_kind", f"{provider.name} knows: {kinds}.") from None
+        error = {"pointer": "/auth_kind", "detail": f"{provider.name} knows: {kinds}."}
+        raise Problem(400, "The request is not valid.", kind="invalid", errors=[error]) from None
 
 
-def _free_name(provider: Provider, name: str, where: str = "pointer") -> str:
-    if Connection.objects.filter(provider=provider.slug, name=name).exists():
-        raise _invalid("/name" if where == "pointer" else "name", _TAKEN, where)
-    return name
+def _refused(refused: services.ConnectError, where: str) -> Problem:
+    """What the service or the vendor said, beside what it is about."""
+    errors = [{where: _place(name, where), "detail": said} for name, said in refused.fields.items()]
+    return Problem(422, str(refused), kind="not-connected", errors=errors)
 
 
-def _refused(refused: services.ConnectError) -> Problem:
-    """What the service or the vendor said, beside the field it is about."""
-    errors = [{"pointer": f"/fields/{name}", "detail": said} for name, said in refused.fields.items()]
-    return Problem(422, str(refused), kind="not-accepted", errors=errors)
-
-
-def _invalid(place: str, detail: str, where: str = "pointer") -> Problem:
-    return Problem(400, "The request is not valid.", kind="invalid", errors=[{where: place, "detail": detail}])
+def _place(name: str, where: str) -> str:
+    if where == "parameter":
+        return name
+    return f"/{name}" if name in {"name", "environment", "account_id"} else f"/fields/{name}"

@@ -13,6 +13,7 @@ from integrations.api.addressing import ConnectionView
 from integrations.api.openapi import PAGED, operation
 from integrations.api.pagination import page_of_rows
 from integrations.api.permissions import person, usable_providers
+from integrations.api.problems import Problem
 from integrations.api.queries import body, query
 from integrations.api.serializers.connections import (
     AccountChoiceSerializer,
@@ -83,7 +84,7 @@ class Test(ConnectionView):
         example={"ok": True, "message": "Xero answered for Demo Company.", "milliseconds": 212},
     )
     def post(self, request: Request, **kwargs: Any) -> Response:
-        return Response(TestResultSerializer(services.test(self.live_connection())).data)
+        return Response(TestResultSerializer(services.test(self.connection)).data)
 
 
 class Disconnect(ConnectionView):
@@ -114,7 +115,7 @@ class Accounts(ConnectionView):
         responses={200: AccountsSerializer},
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
-        found = services.accounts(self.live_connection())
+        found = services.accounts(self.connection)
         return Response(AccountsSerializer({"chosen": self.connection.account_id, "results": found}).data)
 
     @operation(
@@ -125,6 +126,10 @@ class Accounts(ConnectionView):
         responses={200: ConnectionSerializer},
     )
     def put(self, request: Request, **kwargs: Any) -> Response:
-        services.choose_account(self.live_connection(), body(AccountChoiceSerializer, request)["id"])
+        try:
+            services.choose_account(self.connection, body(AccountChoiceSerializer, request)["id"])
+        except services.ConnectError as refused:
+            error = {"pointer": "/id", "detail": str(refused)}
+            raise Problem(422, str(refused), kind="not-connected", errors=[error]) from None
         self.connection.refresh_from_db()
         return Response(ConnectionSerializer(self.connection).data)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
+from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from integrations.api.addressing import ConnectionView
 from integrations.api.openapi import operation
-from integrations.api.problems import Problem
+from integrations.api.problems import Errors, Problem
 from integrations.api.queries import body
 from integrations.api.serializers.settings import (
     DeviationsSerializer,
@@ -17,8 +19,10 @@ from integrations.api.serializers.settings import (
     SettingsAnswerSerializer,
     SettingsSerializer,
 )
-from integrations.connections.settings import SettingsRefused, save_settings
-from integrations.mapping.deviations import DeviationsRefused, effective_mapping, replace_deviations
+from integrations.connections.models import Connection
+from integrations.connections.settings import SettingsRefused, chosen_settings, save_settings
+from integrations.mapping import services
+from integrations.provider import Provider
 
 
 class Settings(ConnectionView):
@@ -32,7 +36,9 @@ class Settings(ConnectionView):
         example={"settings": {}, "schema": {"type": "object", "properties": {}}},
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
-        return Response({"settings": self.connection.settings, "schema": dict(self.provider.settings)})
+        return Response(
+            {"settings": chosen_settings(self.connection, self.provider), "schema": dict(self.provider.settings)}
+        )
 
     @operation(
         "Replace settings",
@@ -61,8 +67,12 @@ class Mappings(ConnectionView):
         responses={200: MappingSerializer},
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
-        fields = effective_mapping(self.connection, self.provider)
-        return Response(MappingSerializer({"mappings": fields}).data)
+        rules = [
+            {"resource": resource.name, **asdict(rule)}
+            for resource in self.provider.resources
+            for rule in services.field_rules(self.connection, resource.name)
+        ]
+        return Response(MappingSerializer({"mappings": rules}).data)
 
     @operation(
         "Replace the deviations",
@@ -75,11 +85,45 @@ class Mappings(ConnectionView):
     )
     def put(self, request: Request, **kwargs: Any) -> Response:
         wanted = body(DeviationsSerializer, request)["mappings"]
-        try:
-            replace_deviations(self.connection, self.provider, wanted)
-        except DeviationsRefused as refused:
-            raise _invalid(refused.errors) from None
+        if errors := _replace_deviations(self.connection, self.provider, wanted):
+            raise _invalid(errors)
         return self.get(request)
+
+
+def _replace_deviations(connection: Connection, provider: Provider, wanted: list[dict[str, Any]]) -> Errors:
+    """Make these the connection's only deviations. Every mistake, and then nothing is changed."""
+    places = {(one["resource"], one["field"]): index for index, one in enumerate(wanted)}
+    errors = [
+        {"pointer": f"/mappings/{index}", "detail": "This field stands here twice."}
+        for index, one in enumerate(wanted)
+        if places[one["resource"], one["field"]] != index
+    ]
+    known = [resource.name for resource in provider.resources]
+    errors += [
+        {
+            "pointer": f"/mappings/{index}/resource",
+            "detail": f"There is no such resource. There is: {', '.join(known)}.",
+        }
+        for index, one in enumerate(wanted)
+        if one["resource"] not in known
+    ]
+    with transaction.atomic():
+        for resource in known:
+            kept = {rule.field: None for rule in services.field_rules(connection, resource) if rule.overridden}
+            changes = {one["field"]: _deviation(one) for one in wanted if one["resource"] == resource}
+            try:
+                services.save_field_rules(connection, resource, {**kept, **changes})
+            except services.MappingRefused as refused:
+                errors += [
+                    {"pointer": f"/mappings/{places.get((resource, field), '')}".rstrip("/"), "detail": reason}
+                    for field, reason in refused.reasons.items()
+                ]
+        transaction.set_rollback(bool(errors))
+    return errors
+
+
+def _deviation(asked: dict[str, Any]) -> dict[str, Any]:
+    return {part: asked[part] for part in ("source", "owner", "write") if asked.get(part) is not None}
 
 
 def _invalid(errors: list[dict[str, str]]) -> Problem:
