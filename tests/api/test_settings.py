@@ -52,23 +52,37 @@ def test_the_mapping_shows_every_field_with_the_connections_deviations(sydney, m
     connect(melbourne)
     caller = with_key(sydney)
     before = caller.get("integrations/shop/mappings").json()["mappings"]
-    assert [(one["resource"], one["field"], one["sources"]) for one in before] == [
-        ("tags", "name", ["label"]),
-        ("tags", "size", ["n"]),
-        ("people", "display_name", ["name"]),
-        ("people", "email", ["mail"]),
+    assert [(one["resource"], one["field"], one["source"]) for one in before] == [
+        ("tags", "name", "label"),
+        ("tags", "size", "n"),
+        ("people", "display_name", "name"),
+        ("people", "email", "mail"),
+        ("people", "status", "prospect"),
     ]
-    assert not any(one["changed"] for one in before)
+    assert not any(one["overridden"] for one in before)
     wanted = [
         {"resource": "people", "field": "email", "source": "contact.mail", "owner": "ours"},
         {"resource": "tags", "field": "size", "source": ""},
-        {"resource": "tags", "field": "name", "source": "label"},
     ]
     after = caller.put("integrations/shop/mappings", {"mappings": wanted}).json()["mappings"]
-    changed = {one["field"]: (one["sources"], one["owner"]) for one in after if one["changed"]}
-    assert changed == {"email": (["contact.mail"], "ours"), "size": ([], "theirs")}
-    assert not any(m["changed"] for m in with_key(melbourne).get("integrations/shop/mappings").json()["mappings"])
-    assert not any(m["changed"] for m in caller.put("integrations/shop/mappings", {"mappings": []}).json()["mappings"])
+    changed = {one["field"]: (one["source"], one["owner"]) for one in after if one["overridden"]}
+    assert changed == {"email": ("contact.mail", "ours"), "size": ("", "theirs")}
+    theirs = with_key(melbourne).get("integrations/shop/mappings").json()["mappings"]
+    assert not any(one["overridden"] for one in theirs)
+
+
+def test_a_deviation_that_is_not_repeated_ends(sydney, with_key, connect):
+    connect(sydney)
+    caller = with_key(sydney)
+    first = [
+        {"resource": "people", "field": "email", "owner": "ours"},
+        {"resource": "tags", "field": "size", "write": "never"},
+    ]
+    caller.put("integrations/shop/mappings", {"mappings": first})
+    after = caller.put("integrations/shop/mappings", {"mappings": first[1:]}).json()["mappings"]
+    assert [one["field"] for one in after if one["overridden"]] == ["size"]
+    after = caller.put("integrations/shop/mappings", {"mappings": []}).json()["mappings"]
+    assert [one["field"] for one in after if one["overridden"]] == []
 
 
 def test_every_mistake_in_the_mapping_is_named_and_nothing_changed(sydney, with_key, connect):
@@ -77,22 +91,30 @@ def test_every_mistake_in_the_mapping_is_named_and_nothing_changed(sydney, with_
     caller.put("integrations/shop/mappings", {"mappings": [{"resource": "people", "field": "email", "owner": "ask"}]})
     wrong = [
         {"resource": "planets", "field": "name"},
-        {"resource": "tags", "field": "colour"},
+        {"resource": "tags", "field": "colour", "source": "c"},
         {"resource": "tags", "field": "name", "source": ""},
         {"resource": "tags", "field": "size", "source": "a b"},
+        {"resource": "people", "field": "email", "owner": "ours"},
         {"resource": "people", "field": "email", "source": "a,b"},
-        {"resource": "people", "field": "email"},
     ]
     found = problem(caller.put("integrations/shop/mappings", {"mappings": wrong}), 400, "invalid")
-    assert [error["pointer"] for error in found["errors"]] == [
+    assert sorted(error["pointer"] for error in found["errors"]) == [
         "/mappings/0/resource",
-        "/mappings/1/field",
-        "/mappings/2/source",
-        "/mappings/3/source",
-        "/mappings/4/source",
+        "/mappings/1",
+        "/mappings/2",
+        "/mappings/3",
+        "/mappings/4",
         "/mappings/5",
     ]
     found = problem(caller.put("integrations/shop/mappings", {"mappings": [{"field": "x", "hue": 1}]}), 400, "invalid")
     assert {error["pointer"] for error in found["errors"]} == {"/mappings/0/resource", "/mappings/0/hue"}
     with hub.enter(sydney):
         assert FieldMapping.objects.get(connection=mine).owner == "ask"
+
+
+def test_what_the_platform_notes_beside_the_settings_is_neither_shown_nor_lost(sydney, with_key, connect):
+    mine = connect(sydney, settings={"write": True, "days": 1})
+    answer = with_key(sydney).put("integrations/shop/settings", {"settings": {"days": 2}})
+    assert answer.json()["settings"] == {"days": 2}
+    with hub.enter(sydney):
+        assert Connection.objects.get(pk=mine.pk).settings == {"write": True, "days": 2}

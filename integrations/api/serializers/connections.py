@@ -72,14 +72,14 @@ class ReauthorizeQuerySerializer(serializers.Serializer):
 
 
 class AuthorizeQuerySerializer(ReauthorizeQuerySerializer):
-    name = serializers.CharField(max_length=100, required=False)
+    name = serializers.CharField(max_length=100, required=False, help_text="The vendor's name when absent.")
     environment = serializers.ChoiceField(choices=Environment.choices, default=Environment.LIVE)
 
 
 class CallbackQuerySerializer(serializers.Serializer):
-    state = serializers.CharField(max_length=300)
-    code = serializers.CharField(max_length=4000, required=False)
-    error = serializers.CharField(max_length=300, required=False)
+    state = serializers.CharField(max_length=300, help_text="As in the address that was given out.")
+    code = serializers.CharField(max_length=4000, required=False, help_text="What the vendor grants.")
+    error = serializers.CharField(max_length=300, required=False, help_text="Why it grants nothing.")
 
 
 class TestResultSerializer(serializers.Serializer):

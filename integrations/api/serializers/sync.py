@@ -34,7 +34,7 @@ class RunPageSerializer(serializers.Serializer):
 
 
 class RunQuerySerializer(serializers.Serializer):
-    resource = serializers.CharField(max_length=60, required=False)
+    resource = serializers.CharField(max_length=60, required=False, help_text="Only its runs.")
     state = serializers.ChoiceField(choices=SyncRun.State.choices, required=False)
 
 

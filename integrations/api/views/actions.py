@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from integrations.api import examples
 from integrations.api.addressing import ConnectionView
 from integrations.api.idempotency import once
 from integrations.api.openapi import operation
@@ -32,8 +33,8 @@ class RunAction(ConnectionView):
         request=ActionRequestSerializer,
         parameters=[IDEMPOTENCY_KEY],
         responses={200: ActionAnswerSerializer},
-        sent={"input": {"amount": {"minor": 5000, "currency": "AUD", "exponent": 2}}, "confirm": False},
-        example={"result": {"url": "https://pay.example.org/p/1"}},
+        sent=examples.ACTION,
+        example=examples.ACTION_ANSWER,
     )
     def post(self, request: Request, *, action: str, **kwargs: Any) -> Response:
         wanted = self._action(action)

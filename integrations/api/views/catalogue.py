@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from integrations import registry, targets
+from integrations.api import examples
 from integrations.api.addressing import provider_by_slug
 from integrations.api.openapi import operation
 from integrations.api.permissions import may_use, usable_providers
@@ -24,19 +25,6 @@ from integrations.connections import services
 from integrations.connections.models import Connection
 from integrations.provider import Provider, Resource
 
-_EXAMPLE = {
-    "slug": "xero",
-    "name": "Xero",
-    "category": "accounting",
-    "summary": "Contacts, invoices and payments of your ledger.",
-    "website": "https://www.xero.com",
-    "auth_kinds": ["oauth2"],
-    "resources": ["contacts", "invoices"],
-    "actions": [],
-    "connected": False,
-    "connections": [],
-}
-
 
 class Catalogue(APIView):
     scopes = {"GET": "integrations:read"}
@@ -47,7 +35,7 @@ class Catalogue(APIView):
         tag="Integrations",
         parameters=[CatalogueQuerySerializer],
         responses={200: IntegrationListSerializer},
-        example={"results": [_EXAMPLE]},
+        example={"results": [examples.INTEGRATION]},
     )
     def get(self, request: Request) -> Response:
         asked = query(CatalogueQuerySerializer, request)
@@ -71,7 +59,7 @@ class Connected(APIView):
         "The integrations with a connection that has not been disconnected.",
         tag="Integrations",
         responses={200: IntegrationListSerializer},
-        example={"results": []},
+        example={"results": [examples.INTEGRATION]},
     )
     def get(self, request: Request) -> Response:
         found = [shown for shown in catalogue(usable_providers(request)) if shown["connected"]]
@@ -86,6 +74,7 @@ class Integration(APIView):
         "How to connect it, what it brings in, what it can do and what can be set.",
         tag="Integrations",
         responses={200: IntegrationDetailSerializer},
+        example=examples.INTEGRATION_DETAIL,
     )
     def get(self, request: Request, slug: str) -> Response:
         provider = provider_by_slug(slug)

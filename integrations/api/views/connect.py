@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from integrations.api import examples
 from integrations.api.addressing import ConnectionView, provider_by_slug
 from integrations.api.openapi import operation
 from integrations.api.permissions import is_key, may_use, person
@@ -29,8 +30,6 @@ from integrations.connections.models import Connection
 from integrations.provider import Provider
 from integrations.provider.auth import Auth
 
-_AUTHORIZE = {"authorize_url": "https://login.xero.com/identity/connect/authorize?response_type=code&state=..."}
-
 
 class Connect(APIView):
     scopes = {"POST": "connections:write"}
@@ -44,7 +43,7 @@ class Connect(APIView):
         request=ConnectSerializer,
         responses={200: AuthorizeSerializer, 201: ConnectionSerializer},
         sent={"name": "Card payments", "auth_kind": "api_key", "fields": {"key": "rk_live_..."}},
-        example=_AUTHORIZE,
+        example=examples.AUTHORIZE,
     )
     def post(self, request: Request, slug: str) -> Response:
         provider = provider_by_slug(slug)
@@ -65,7 +64,7 @@ class Reconnect(ConnectionView):
         request=ReconnectSerializer,
         responses={200: AuthorizeSerializer, 201: ConnectionSerializer},
         sent={"fields": {"key": "rk_live_..."}},
-        example=_AUTHORIZE,
+        example=examples.AUTHORIZE,
     )
     def post(self, request: Request, **kwargs: Any) -> Response:
         asked = body(ReconnectSerializer, request)
@@ -83,7 +82,7 @@ class AuthorizeUrl(APIView):
         tag="Connections",
         parameters=[AuthorizeQuerySerializer],
         responses={200: AuthorizeSerializer},
-        example=_AUTHORIZE,
+        example=examples.AUTHORIZE,
     )
     def get(self, request: Request, slug: str) -> Response:
         provider = provider_by_slug(slug)
@@ -101,7 +100,7 @@ class ReauthorizeUrl(ConnectionView):
         tag="Connections",
         parameters=[ReauthorizeQuerySerializer],
         responses={200: AuthorizeSerializer},
-        example=_AUTHORIZE,
+        example=examples.AUTHORIZE,
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         asked = query(ReauthorizeQuerySerializer, request)
@@ -119,6 +118,7 @@ class Callback(APIView):
         tag="Connections",
         parameters=[CallbackQuerySerializer],
         responses={200: ConnectionSerializer},
+        example=examples.CONNECTION,
     )
     def get(self, request: Request, slug: str) -> Response:
         provider = provider_by_slug(slug)

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from integrations.api import examples
 from integrations.api.addressing import ConnectionView
 from integrations.api.openapi import PAGED, operation
 from integrations.api.pagination import page_of_rows
@@ -42,6 +43,7 @@ class Connections(APIView):
         tag="Connections",
         parameters=[ConnectionQuerySerializer, *PAGED],
         responses={200: ConnectionPageSerializer},
+        example=examples.page(examples.CONNECTION),
     )
     def get(self, request: Request) -> Response:
         asked = query(ConnectionQuerySerializer, request)
@@ -52,7 +54,9 @@ class Connections(APIView):
 class OneConnection(ConnectionView):
     scopes = {"GET": "integrations:read"}
 
-    @operation("Show a connection", "", tag="Connections", responses={200: ConnectionSerializer})
+    @operation(
+        "Show a connection", "", tag="Connections", responses={200: ConnectionSerializer}, example=examples.CONNECTION
+    )
     def get(self, request: Request, **kwargs: Any) -> Response:
         return Response(ConnectionSerializer(self.connection).data)
 
@@ -65,6 +69,7 @@ class Status(ConnectionView):
         "As last seen by a sync, a test or a token refresh; the vendor is not asked.",
         tag="Connections",
         responses={200: ConnectionStatusSerializer},
+        example=examples.CONNECTION_STATUS,
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         missing = Credential.objects.filter(connection=self.connection).values_list("missing_scopes", flat=True)
@@ -81,7 +86,7 @@ class Test(ConnectionView):
         "Asks the vendor for something small with the stored credential, now. A refusal is an answer: 200 with `ok` false.",
         tag="Connections",
         responses={200: TestResultSerializer},
-        example={"ok": True, "message": "Xero answered for Demo Company.", "milliseconds": 212},
+        example=examples.TEST_RESULT,
     )
     def post(self, request: Request, **kwargs: Any) -> Response:
         return Response(TestResultSerializer(services.test(self.connection)).data)
@@ -95,6 +100,7 @@ class Disconnect(ConnectionView):
         "The token is revoked at the vendor where it can be, the credential is wiped here, and the history stays.",
         tag="Connections",
         responses={200: ConnectionSerializer},
+        example=examples.CONNECTION,
     )
     def delete(self, request: Request, **kwargs: Any) -> Response:
         services.disconnect(self.connection, user=person(request))
@@ -113,6 +119,7 @@ class Accounts(ConnectionView):
         "Asks the vendor. The chosen one is the one that is synced.",
         tag="Connections",
         responses={200: AccountsSerializer},
+        example=examples.ACCOUNTS,
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         found = services.accounts(self.connection)
@@ -123,7 +130,9 @@ class Accounts(ConnectionView):
         "One of those that GET lists.",
         tag="Connections",
         request=AccountChoiceSerializer,
+        sent={"id": examples.CONNECTION["account_id"]},
         responses={200: ConnectionSerializer},
+        example=examples.CONNECTION,
     )
     def put(self, request: Request, **kwargs: Any) -> Response:
         try:

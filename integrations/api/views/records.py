@@ -10,6 +10,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from integrations.api import examples
 from integrations.api.addressing import ConnectionView
 from integrations.api.idempotency import once
 from integrations.api.openapi import PAGED, operation
@@ -19,17 +20,6 @@ from integrations.api.problems import Problem
 from integrations.api.serializers.records import RecordPageSerializer, RecordSerializer
 from integrations.sync import records
 
-_RECORD = {
-    "id": "01980f6e-8a01-7b11-9c55-3f1f0f6b2a90",
-    "external_id": "tag-7",
-    "resource": "tags",
-    "target": "members.tag",
-    "schema": "urn:canonical:tag:1.0.0",
-    "state": "active",
-    "first_seen": "2026-02-01T03:00:00Z",
-    "last_changed": "2026-02-01T03:00:00Z",
-    "data": {"name": "Volunteers", "size": 12},
-}
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "pattern": "^[!-~]{1,128}$"},
@@ -48,7 +38,7 @@ class Records(ConnectionView):
         tag="Records",
         parameters=[*PAGED],
         responses={200: RecordPageSerializer},
-        example={"results": [_RECORD], "next": None},
+        example=examples.page(examples.RECORD),
     )
     def get(self, request: Request, *, resource: str, **kwargs: Any) -> Response:
         _, target = self.resource(resource)
@@ -64,7 +54,7 @@ class Records(ConnectionView):
         parameters=[IDEMPOTENCY_KEY],
         responses={201: RecordSerializer},
         sent={"name": "Jane Citizen", "email": "jane@example.org"},
-        example=_RECORD,
+        example=examples.RECORD,
     )
     def post(self, request: Request, *, resource: str, **kwargs: Any) -> Response:
         _, target = self.resource(resource)
@@ -88,7 +78,7 @@ class Records(ConnectionView):
 class Record(ConnectionView):
     scopes = {"GET": "records:read"}
 
-    @operation("Show a synced record", "", tag="Records", responses={200: RecordSerializer}, example=_RECORD)
+    @operation("Show a synced record", "", tag="Records", responses={200: RecordSerializer}, example=examples.RECORD)
     def get(self, request: Request, *, resource: str, record_id: UUID, **kwargs: Any) -> Response:
         _, target = self.resource(resource)
         may_touch(request, target, "view")

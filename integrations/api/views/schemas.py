@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from integrations import targets
+from integrations.api import examples
 from integrations.api.openapi import operation
 from integrations.api.problems import Problem
 from integrations.api.serializers.schemas import CanonicalSchemaListSerializer
@@ -24,6 +25,7 @@ class Schemas(APIView):
         "Versioned: a changed meaning has a new URN.",
         tag="Schemas",
         responses={200: CanonicalSchemaListSerializer},
+        example=examples.CANONICAL_SCHEMAS,
     )
     def get(self, request: Request) -> Response:
         found = [
@@ -46,7 +48,7 @@ class CanonicalSchema(APIView):
         "JSON Schema, draft 2020-12.",
         tag="Schemas",
         responses={200: OpenApiTypes.OBJECT},
-        example={"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:canonical:tag:1.0.0"},
+        example=examples.CANONICAL_SCHEMA,
     )
     def get(self, request: Request, urn: str) -> Response:
         target = _by_urn().get(urn)

@@ -9,6 +9,7 @@ from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from integrations.api import examples
 from integrations.api.addressing import ConnectionView
 from integrations.api.openapi import operation
 from integrations.api.problems import Errors, Problem
@@ -33,7 +34,7 @@ class Settings(ConnectionView):
         "The settings, and the JSON Schema they satisfy.",
         tag="Settings",
         responses={200: SettingsAnswerSerializer},
-        example={"settings": {}, "schema": {"type": "object", "properties": {}}},
+        example=examples.SETTINGS,
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         return Response(
@@ -47,6 +48,7 @@ class Settings(ConnectionView):
         request=SettingsSerializer,
         responses={200: SettingsAnswerSerializer},
         sent={"settings": {}},
+        example=examples.SETTINGS,
     )
     def put(self, request: Request, **kwargs: Any) -> Response:
         wanted = body(SettingsSerializer, request)["settings"]
@@ -65,6 +67,7 @@ class Mappings(ConnectionView):
         "How every canonical field of every resource is filled: the provider's mapping with this connection's deviations.",
         tag="Settings",
         responses={200: MappingSerializer},
+        example=examples.MAPPINGS,
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         rules = [
@@ -81,7 +84,8 @@ class Mappings(ConnectionView):
         tag="Settings",
         request=DeviationsSerializer,
         responses={200: MappingSerializer},
-        sent={"mappings": [{"resource": "contacts", "field": "phone", "source": "", "owner": "ours"}]},
+        example=examples.MAPPINGS,
+        sent=examples.DEVIATIONS,
     )
     def put(self, request: Request, **kwargs: Any) -> Response:
         wanted = body(DeviationsSerializer, request)["mappings"]

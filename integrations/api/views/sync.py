@@ -8,6 +8,7 @@ from uuid import UUID
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from integrations.api import examples
 from integrations.api.addressing import ConnectionView
 from integrations.api.openapi import PAGED, operation
 from integrations.api.pagination import page_of_rows
@@ -25,26 +26,6 @@ from integrations.api.serializers.sync import (
 from integrations.sync import services
 from integrations.sync.models import ResourceState, SyncRun
 
-_RUN = {
-    "id": "01980f6e-9b2e-7d4a-8e77-51f0c2aa01de",
-    "connection": "01980f6e-7d1c-7c3e-b6a1-0b0f0a3d9d11",
-    "resource": "invoices",
-    "state": "queued",
-    "trigger": "api",
-    "full": False,
-    "total": None,
-    "fetched": 0,
-    "created": 0,
-    "updated": 0,
-    "unchanged": 0,
-    "deleted": 0,
-    "quarantined": 0,
-    "message": "",
-    "created_at": "2026-02-01T03:00:00Z",
-    "started_at": None,
-    "progress_at": None,
-    "finished_at": None,
-}
 UNDER_WAY = (SyncRun.State.QUEUED, SyncRun.State.RUNNING)
 
 
@@ -58,7 +39,7 @@ class Sync(ConnectionView):
         request=SyncRequestSerializer,
         responses={202: RunsSerializer},
         sent={"full": False},
-        example={"runs": [_RUN]},
+        example={"runs": [examples.RUN]},
     )
     def post(self, request: Request, **kwargs: Any) -> Response:
         return self._queue(request, None)
@@ -79,7 +60,7 @@ class SyncResource(Sync):
         request=SyncRequestSerializer,
         responses={202: RunsSerializer},
         sent={"full": True},
-        example={"runs": [_RUN]},
+        example={"runs": [examples.RUN]},
     )
     def post(self, request: Request, *, resource: str, **kwargs: Any) -> Response:
         self.resource(resource)
@@ -94,6 +75,7 @@ class SyncStatus(ConnectionView):
         "For each resource how far it has been read, and its newest run.",
         tag="Sync",
         responses={200: SyncStatusSerializer},
+        example=examples.SYNC_STATUS,
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         states = {state.resource: state for state in ResourceState.objects.filter(connection=self.connection)}
@@ -118,6 +100,7 @@ class SyncLogs(ConnectionView):
         tag="Sync",
         parameters=[RunQuerySerializer, *PAGED],
         responses={200: RunPageSerializer},
+        example=examples.page(examples.RUN),
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         rows = SyncRun.objects.filter(connection=self.connection, **query(RunQuerySerializer, request))
@@ -127,7 +110,7 @@ class SyncLogs(ConnectionView):
 class Run(ConnectionView):
     scopes = {"GET": "integrations:read"}
 
-    @operation("Show a run", "", tag="Sync", responses={200: RunSerializer}, example=_RUN)
+    @operation("Show a run", "", tag="Sync", responses={200: RunSerializer}, example=examples.RUN)
     def get(self, request: Request, *, run_id: UUID, **kwargs: Any) -> Response:
         run = SyncRun.objects.filter(connection=self.connection, pk=run_id).first()
         if run is None:
