@@ -140,14 +140,6 @@ CANONICAL_SCHEMAS = {
     ]
 }
 CANONICAL_SCHEMA = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:canonical:tag:1.0.0"}
-PROBLEM = {
-    "type": "urn:chapterhouse:problem:invalid",
-    "title": "Invalid",
-    "status": 400,
-    "detail": "The request is not valid.",
-    "instance": "/api/v1/integrations/xero/settings",
-    "errors": [{"pointer": "/settings/days", "detail": "This must be 1 or more."}],
-}
 
 
 def page(*results: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
 from .pagination import DEFAULT_LIMIT, LARGEST_LIMIT
-from .problems import CONTENT_TYPE
+from .problems import CONTENT_TYPE, document
 from .serializers.problems import ProblemSerializer
 
 EVERYWHERE = {
@@ -48,25 +48,27 @@ def operation(
     description: str,
     *,
     tag: str,
-    responses: Mapping[int, Any],
+    responses: Mapping[int, tuple[Any, Any]],
     request: Any = None,
-    parameters: list[Any] | None = None,
-    example: Any = None,
     sent: Any = None,
+    parameters: list[Any] | None = None,
 ) -> Callable[[Any], Any]:
-    """Describe one method of a view. `example` is an answer, `sent` a body; problems are added by ApiSchema."""
-    examples = []
+    """Describe one method of a view. `responses`: status -> what answers it, and an example; `sent`: an example of the body.
+
+    Problems are added by ApiSchema.
+    """
+    examples = [
+        OpenApiExample("Answer", value=example, response_only=True, status_codes=[str(status)])
+        for status, (_, example) in responses.items()
+    ]
     if sent is not None:
         examples.append(OpenApiExample("Request", value=sent, request_only=True))
-    if example is not None:
-        success = [str(status) for status in responses if status < 300]
-        examples.append(OpenApiExample("Answer", value=example, response_only=True, status_codes=success[:1]))
     described: Any = extend_schema(
         summary=summary,
         description=description,
         tags=[tag],
         request=request,
-        responses=dict(responses),
+        responses={status: answer for status, (answer, _) in responses.items()},
         parameters=parameters or [],
         examples=examples,
     )
@@ -86,11 +88,10 @@ class ApiSchema(AutoSchema):
         if not getattr(self.view, "scopes", None):
             return bodies
         for status, meaning in self._problems().items():
+            shown = OpenApiExample("Problem", value=document(status=status, detail=meaning, instance=self.path))
+            described = OpenApiResponse(ProblemSerializer, meaning, examples=[shown])
             bodies.setdefault(
-                str(status),
-                self._get_response_for_code(
-                    OpenApiResponse(ProblemSerializer, meaning), str(status), media_types=[CONTENT_TYPE]
-                ),
+                str(status), self._get_response_for_code(described, str(status), media_types=[CONTENT_TYPE])
             )
         return dict(sorted(bodies.items()))
 

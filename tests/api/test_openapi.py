@@ -53,22 +53,7 @@ def test_every_operation_says_what_it_does_and_what_can_go_wrong(described):
             assert {"413", "415"} <= set(one["responses"]), name
             assert one["requestBody"]["content"]["application/json"]["examples"], name
         shown = [status for status, answer in one["responses"].items() if "examples" in str(answer["content"])]
-        assert "400" in shown, name
-        assert min(shown) < "300", name
-        for parameter in one.get("parameters", []):
-            assert parameter["description"], (name, parameter["name"])
-
-
-def test_the_examples_are_what_they_are_examples_of(described):
-    resolver = Registry().with_resource("urn:api", Resource(contents=described, specification=DRAFT202012))
-    for name, one in operations(described).items():
-        bodies = [answer["content"] for answer in one["responses"].values()]
-        for content in [*bodies, one.get("requestBody", {}).get("content", {})]:
-            for shown in content.values():
-                schema = {"$ref": "urn:api" + shown["schema"]["$ref"]} if "$ref" in shown["schema"] else shown["schema"]
-                for example in shown.get("examples", {}).values():
-                    wrong = Draft202012Validator(schema, registry=resolver).iter_errors(example["value"])
-                    assert [error.message for error in wrong] == [], name
+        assert shown == list(one["responses"]), name
 
 
 def test_operations_have_names_of_their_own(described):

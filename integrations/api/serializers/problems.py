@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
-
-from integrations.api import examples
-from integrations.api.problems import CONTENT_TYPE
 
 
 class ProblemErrorSerializer(serializers.Serializer):
@@ -24,13 +20,6 @@ class ProblemConnectionSerializer(serializers.Serializer):
     url = serializers.CharField(help_text="The address that means this connection and no other.")
 
 
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample(
-            "Problem", value=examples.PROBLEM, response_only=True, status_codes=["400"], media_type=CONTENT_TYPE
-        )
-    ]
-)
 class ProblemSerializer(serializers.Serializer):
     """RFC 9457 problem details: the body of every error."""
 

@@ -32,9 +32,8 @@ class RunAction(ConnectionView):
         tag="Actions",
         request=ActionRequestSerializer,
         parameters=[IDEMPOTENCY_KEY],
-        responses={200: ActionAnswerSerializer},
+        responses={200: (ActionAnswerSerializer, examples.ACTION_ANSWER)},
         sent=examples.ACTION,
-        example=examples.ACTION_ANSWER,
     )
     def post(self, request: Request, *, action: str, **kwargs: Any) -> Response:
         wanted = self._action(action)

@@ -34,8 +34,7 @@ class Catalogue(APIView):
         "Every integration that can be connected, with this chapter's connections to it.",
         tag="Integrations",
         parameters=[CatalogueQuerySerializer],
-        responses={200: IntegrationListSerializer},
-        example={"results": [examples.INTEGRATION]},
+        responses={200: (IntegrationListSerializer, {"results": [examples.INTEGRATION]})},
     )
     def get(self, request: Request) -> Response:
         asked = query(CatalogueQuerySerializer, request)
@@ -58,8 +57,7 @@ class Connected(APIView):
         "List connected integrations",
         "The integrations with a connection that has not been disconnected.",
         tag="Integrations",
-        responses={200: IntegrationListSerializer},
-        example={"results": [examples.INTEGRATION]},
+        responses={200: (IntegrationListSerializer, {"results": [examples.INTEGRATION]})},
     )
     def get(self, request: Request) -> Response:
         found = [shown for shown in catalogue(usable_providers(request)) if shown["connected"]]
@@ -73,8 +71,7 @@ class Integration(APIView):
         "Describe an integration",
         "How to connect it, what it brings in, what it can do and what can be set.",
         tag="Integrations",
-        responses={200: IntegrationDetailSerializer},
-        example=examples.INTEGRATION_DETAIL,
+        responses={200: (IntegrationDetailSerializer, examples.INTEGRATION_DETAIL)},
     )
     def get(self, request: Request, slug: str) -> Response:
         provider = provider_by_slug(slug)

@@ -41,9 +41,8 @@ class Connect(APIView):
         " in at the vendor: the address to send the person's browser to (200); this needs a signed-in person.",
         tag="Connections",
         request=ConnectSerializer,
-        responses={200: AuthorizeSerializer, 201: ConnectionSerializer},
+        responses={200: (AuthorizeSerializer, examples.AUTHORIZE), 201: (ConnectionSerializer, examples.CONNECTION)},
         sent={"name": "Card payments", "auth_kind": "api_key", "fields": {"key": "rk_live_..."}},
-        example=examples.AUTHORIZE,
     )
     def post(self, request: Request, slug: str) -> Response:
         provider = provider_by_slug(slug)
@@ -62,9 +61,8 @@ class Reconnect(ConnectionView):
         "As `connect`, for a connection there is: it keeps its id, name, environment and history.",
         tag="Connections",
         request=ReconnectSerializer,
-        responses={200: AuthorizeSerializer, 201: ConnectionSerializer},
+        responses={200: (AuthorizeSerializer, examples.AUTHORIZE), 201: (ConnectionSerializer, examples.CONNECTION)},
         sent={"fields": {"key": "rk_live_..."}},
-        example=examples.AUTHORIZE,
     )
     def post(self, request: Request, **kwargs: Any) -> Response:
         asked = body(ReconnectSerializer, request)
@@ -81,8 +79,7 @@ class AuthorizeUrl(APIView):
         " address, and the hub sends it to `return_to` here.",
         tag="Connections",
         parameters=[AuthorizeQuerySerializer],
-        responses={200: AuthorizeSerializer},
-        example=examples.AUTHORIZE,
+        responses={200: (AuthorizeSerializer, examples.AUTHORIZE)},
     )
     def get(self, request: Request, slug: str) -> Response:
         provider = provider_by_slug(slug)
@@ -99,8 +96,7 @@ class ReauthorizeUrl(ConnectionView):
         "As for a new connection; this one keeps its id, name, environment and history.",
         tag="Connections",
         parameters=[ReauthorizeQuerySerializer],
-        responses={200: AuthorizeSerializer},
-        example=examples.AUTHORIZE,
+        responses={200: (AuthorizeSerializer, examples.AUTHORIZE)},
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         asked = query(ReauthorizeQuerySerializer, request)
@@ -117,8 +113,7 @@ class Callback(APIView):
         " received the redirect hands its parameters in, in the session that asked for the address.",
         tag="Connections",
         parameters=[CallbackQuerySerializer],
-        responses={200: ConnectionSerializer},
-        example=examples.CONNECTION,
+        responses={200: (ConnectionSerializer, examples.CONNECTION)},
     )
     def get(self, request: Request, slug: str) -> Response:
         provider = provider_by_slug(slug)

@@ -42,8 +42,7 @@ class Connections(APIView):
         "All of them, the disconnected too: their history is kept.",
         tag="Connections",
         parameters=[ConnectionQuerySerializer, *PAGED],
-        responses={200: ConnectionPageSerializer},
-        example=examples.page(examples.CONNECTION),
+        responses={200: (ConnectionPageSerializer, examples.page(examples.CONNECTION))},
     )
     def get(self, request: Request) -> Response:
         asked = query(ConnectionQuerySerializer, request)
@@ -55,7 +54,10 @@ class OneConnection(ConnectionView):
     scopes = {"GET": "integrations:read"}
 
     @operation(
-        "Show a connection", "", tag="Connections", responses={200: ConnectionSerializer}, example=examples.CONNECTION
+        "Show a connection",
+        "Everything but its credential.",
+        tag="Connections",
+        responses={200: (ConnectionSerializer, examples.CONNECTION)},
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         return Response(ConnectionSerializer(self.connection).data)
@@ -68,8 +70,7 @@ class Status(ConnectionView):
         "Show whether it works",
         "As last seen by a sync, a test or a token refresh; the vendor is not asked.",
         tag="Connections",
-        responses={200: ConnectionStatusSerializer},
-        example=examples.CONNECTION_STATUS,
+        responses={200: (ConnectionStatusSerializer, examples.CONNECTION_STATUS)},
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         missing = Credential.objects.filter(connection=self.connection).values_list("missing_scopes", flat=True)
@@ -85,8 +86,7 @@ class Test(ConnectionView):
         "Test a connection",
         "Asks the vendor for something small with the stored credential, now. A refusal is an answer: 200 with `ok` false.",
         tag="Connections",
-        responses={200: TestResultSerializer},
-        example=examples.TEST_RESULT,
+        responses={200: (TestResultSerializer, examples.TEST_RESULT)},
     )
     def post(self, request: Request, **kwargs: Any) -> Response:
         return Response(TestResultSerializer(services.test(self.connection)).data)
@@ -99,8 +99,7 @@ class Disconnect(ConnectionView):
         "Disconnect",
         "The token is revoked at the vendor where it can be, the credential is wiped here, and the history stays.",
         tag="Connections",
-        responses={200: ConnectionSerializer},
-        example=examples.CONNECTION,
+        responses={200: (ConnectionSerializer, examples.CONNECTION)},
     )
     def delete(self, request: Request, **kwargs: Any) -> Response:
         services.disconnect(self.connection, user=person(request))
@@ -118,8 +117,7 @@ class Accounts(ConnectionView):
         "List the accounts it opens",
         "Asks the vendor. The chosen one is the one that is synced.",
         tag="Connections",
-        responses={200: AccountsSerializer},
-        example=examples.ACCOUNTS,
+        responses={200: (AccountsSerializer, examples.ACCOUNTS)},
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         found = services.accounts(self.connection)
@@ -131,8 +129,7 @@ class Accounts(ConnectionView):
         tag="Connections",
         request=AccountChoiceSerializer,
         sent={"id": examples.CONNECTION["account_id"]},
-        responses={200: ConnectionSerializer},
-        example=examples.CONNECTION,
+        responses={200: (ConnectionSerializer, examples.CONNECTION)},
     )
     def put(self, request: Request, **kwargs: Any) -> Response:
         try:

@@ -37,8 +37,7 @@ class Records(ConnectionView):
         "As both sides last agreed on them.",
         tag="Records",
         parameters=[*PAGED],
-        responses={200: RecordPageSerializer},
-        example=examples.page(examples.RECORD),
+        responses={200: (RecordPageSerializer, examples.page(examples.RECORD))},
     )
     def get(self, request: Request, *, resource: str, **kwargs: Any) -> Response:
         _, target = self.resource(resource)
@@ -52,9 +51,8 @@ class Records(ConnectionView):
         tag="Records",
         request=OpenApiTypes.OBJECT,
         parameters=[IDEMPOTENCY_KEY],
-        responses={201: RecordSerializer},
+        responses={201: (RecordSerializer, examples.RECORD)},
         sent={"name": "Jane Citizen", "email": "jane@example.org"},
-        example=examples.RECORD,
     )
     def post(self, request: Request, *, resource: str, **kwargs: Any) -> Response:
         _, target = self.resource(resource)
@@ -78,7 +76,12 @@ class Records(ConnectionView):
 class Record(ConnectionView):
     scopes = {"GET": "records:read"}
 
-    @operation("Show a synced record", "", tag="Records", responses={200: RecordSerializer}, example=examples.RECORD)
+    @operation(
+        "Show a synced record",
+        "By our id; `external_id` is the vendor's.",
+        tag="Records",
+        responses={200: (RecordSerializer, examples.RECORD)},
+    )
     def get(self, request: Request, *, resource: str, record_id: UUID, **kwargs: Any) -> Response:
         _, target = self.resource(resource)
         may_touch(request, target, "view")

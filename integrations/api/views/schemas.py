@@ -24,8 +24,7 @@ class Schemas(APIView):
         "List canonical schemas",
         "Versioned: a changed meaning has a new URN.",
         tag="Schemas",
-        responses={200: CanonicalSchemaListSerializer},
-        example=examples.CANONICAL_SCHEMAS,
+        responses={200: (CanonicalSchemaListSerializer, examples.CANONICAL_SCHEMAS)},
     )
     def get(self, request: Request) -> Response:
         found = [
@@ -47,8 +46,7 @@ class CanonicalSchema(APIView):
         "Show a canonical schema",
         "JSON Schema, draft 2020-12.",
         tag="Schemas",
-        responses={200: OpenApiTypes.OBJECT},
-        example=examples.CANONICAL_SCHEMA,
+        responses={200: (OpenApiTypes.OBJECT, examples.CANONICAL_SCHEMA)},
     )
     def get(self, request: Request, urn: str) -> Response:
         target = _by_urn().get(urn)

@@ -33,8 +33,7 @@ class Settings(ConnectionView):
         "Show settings",
         "The settings, and the JSON Schema they satisfy.",
         tag="Settings",
-        responses={200: SettingsAnswerSerializer},
-        example=examples.SETTINGS,
+        responses={200: (SettingsAnswerSerializer, examples.SETTINGS)},
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         return Response(
@@ -46,9 +45,8 @@ class Settings(ConnectionView):
         "All of them. Every mistake is named, and then nothing is saved.",
         tag="Settings",
         request=SettingsSerializer,
-        responses={200: SettingsAnswerSerializer},
+        responses={200: (SettingsAnswerSerializer, examples.SETTINGS)},
         sent={"settings": {}},
-        example=examples.SETTINGS,
     )
     def put(self, request: Request, **kwargs: Any) -> Response:
         wanted = body(SettingsSerializer, request)["settings"]
@@ -66,8 +64,7 @@ class Mappings(ConnectionView):
         "Show the mapping",
         "How every canonical field of every resource is filled: the provider's mapping with this connection's deviations.",
         tag="Settings",
-        responses={200: MappingSerializer},
-        example=examples.MAPPINGS,
+        responses={200: (MappingSerializer, examples.MAPPINGS)},
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         rules = [
@@ -83,8 +80,7 @@ class Mappings(ConnectionView):
         " Every mistake is named, and then nothing is saved.",
         tag="Settings",
         request=DeviationsSerializer,
-        responses={200: MappingSerializer},
-        example=examples.MAPPINGS,
+        responses={200: (MappingSerializer, examples.MAPPINGS)},
         sent=examples.DEVIATIONS,
     )
     def put(self, request: Request, **kwargs: Any) -> Response:

@@ -37,9 +37,8 @@ class Sync(ConnectionView):
         "Queues a run for every resource, in the order of their references. What is already queued is not queued twice.",
         tag="Sync",
         request=SyncRequestSerializer,
-        responses={202: RunsSerializer},
+        responses={202: (RunsSerializer, {"runs": [examples.RUN]})},
         sent={"full": False},
-        example={"runs": [examples.RUN]},
     )
     def post(self, request: Request, **kwargs: Any) -> Response:
         return self._queue(request, None)
@@ -58,9 +57,8 @@ class SyncResource(Sync):
         "Queues a run for it.",
         tag="Sync",
         request=SyncRequestSerializer,
-        responses={202: RunsSerializer},
+        responses={202: (RunsSerializer, {"runs": [examples.RUN]})},
         sent={"full": True},
-        example={"runs": [examples.RUN]},
     )
     def post(self, request: Request, *, resource: str, **kwargs: Any) -> Response:
         self.resource(resource)
@@ -74,8 +72,7 @@ class SyncStatus(ConnectionView):
         "Show how far it is",
         "For each resource how far it has been read, and its newest run.",
         tag="Sync",
-        responses={200: SyncStatusSerializer},
-        example=examples.SYNC_STATUS,
+        responses={200: (SyncStatusSerializer, examples.SYNC_STATUS)},
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         states = {state.resource: state for state in ResourceState.objects.filter(connection=self.connection)}
@@ -99,8 +96,7 @@ class SyncLogs(ConnectionView):
         "The newest first.",
         tag="Sync",
         parameters=[RunQuerySerializer, *PAGED],
-        responses={200: RunPageSerializer},
-        example=examples.page(examples.RUN),
+        responses={200: (RunPageSerializer, examples.page(examples.RUN))},
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         rows = SyncRun.objects.filter(connection=self.connection, **query(RunQuerySerializer, request))
@@ -110,7 +106,12 @@ class SyncLogs(ConnectionView):
 class Run(ConnectionView):
     scopes = {"GET": "integrations:read"}
 
-    @operation("Show a run", "", tag="Sync", responses={200: RunSerializer}, example=examples.RUN)
+    @operation(
+        "Show a run",
+        "Its progress and counts, while it runs and afterwards.",
+        tag="Sync",
+        responses={200: (RunSerializer, examples.RUN)},
+    )
     def get(self, request: Request, *, run_id: UUID, **kwargs: Any) -> Response:
         run = SyncRun.objects.filter(connection=self.connection, pk=run_id).first()
         if run is None:
