@@ -1,8 +1,9 @@
 """URLs of the hub's domain."""
 
-from django.contrib import admin
 from django.urls import path
 
+from integrations.hub.admin_site import site
+
 urlpatterns = [
-    path("admin/", admin.site.urls),
+    path("admin/", site.urls),
 ]
