@@ -201,7 +201,8 @@ class ProviderAppForm(forms.ModelForm):
     """The client secret goes in and never comes out."""
 
     provider = forms.ChoiceField()
-    client_secret = forms.CharField(
+    new_secret = forms.CharField(
+        label="Client secret",
         required=False,
         strip=True,
         widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
@@ -221,14 +222,14 @@ class ProviderAppForm(forms.ModelForm):
             *([(current, current)] if current not in {"", *known} else []),
         ]
 
-    def clean_client_secret(self) -> str:
-        secret: str = self.cleaned_data["client_secret"]
+    def clean_new_secret(self) -> str:
+        secret: str = self.cleaned_data["new_secret"]
         if not secret and self.instance._state.adding:
             raise forms.ValidationError("A new app needs its client secret, as the vendor gave it.")
         return secret
 
     def save(self, commit: bool = True) -> ProviderApp:
-        if secret := self.cleaned_data["client_secret"]:
+        if secret := self.cleaned_data["new_secret"]:
             self.instance.client_secret = secret
         app: ProviderApp = super().save(commit)
         return app
@@ -237,7 +238,7 @@ class ProviderAppForm(forms.ModelForm):
 @admin.register(ProviderApp, site=site)
 class ProviderAppAdmin(admin.ModelAdmin):
     form = ProviderAppForm
-    fields: ClassVar = ["provider", "environment", "chapter", "client_id", "client_secret"]
+    fields: ClassVar = ["provider", "environment", "chapter", "client_id", "new_secret"]
     list_display: ClassVar = ["provider", "environment", "owner", "client_id", "masked", "created_at"]
     list_filter: ClassVar = ["provider", "environment"]
     list_select_related: ClassVar = ["chapter"]

@@ -49,4 +49,6 @@ def test_a_wish_becomes_an_effect_through_worker_and_beat(effects, committed, en
         times = list(Fire.objects.filter(schedule="hub.tick").values_list("fire_time", flat=True))
         assert len(times) == len(set(times)) > 1
         with current_app.connection_for_write() as connection:
-            connection.default_channel.queue_delete(queue)
+            bound = current_app.amqp.queues[queue](connection.default_channel)
+            bound.declare()
+            bound.delete()
