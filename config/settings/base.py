@@ -140,9 +140,21 @@ MASTER_KEYS = env("MASTER_KEYS", default="") or DEFAULT_MASTER_KEYS
 # --- jobs -------------------------------------------------------------------------------------------------------------
 BROKER_URL = env("BROKER_URL", default="") or "filesystem://"
 BROKER_DIR = Path(env("BROKER_DIR", default="") or BASE_DIR / ".demo" / "broker")
+BROKER_QUEUE = env("BROKER_QUEUE", default="chapterhouse")
+WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=2)
 JOB_IN_FLIGHT_PER_CHAPTER = env.int("JOB_IN_FLIGHT_PER_CHAPTER", default=4)
+# How long a silent worker is believed to be alive; a job kind may say otherwise.
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)
+# How often what is due and unclaimed is put in front of the workers again.
 JOB_TICK_SECONDS = env.int("JOB_TICK_SECONDS", default=5)
+# How long a worker goes on with one job after another before it takes the next message.
+JOB_DRAIN_SECONDS = env.int("JOB_DRAIN_SECONDS", default=20)
+# Hard limit of one message's work in seconds (a drain and its last job); a minute before it the job is told.
+JOB_TIME_LIMIT = env.int("JOB_TIME_LIMIT", default=3600)
+JOB_BACKOFF_SECONDS = env.float("JOB_BACKOFF_SECONDS", default=10)
+JOB_KEEP_DAYS = env.int("JOB_KEEP_DAYS", default=7)
+# Dotted name of a function text -> text that takes secrets out of what is kept as a job's last error.
+JOB_REDACT = ""
 
 # --- the door out -----------------------------------------------------------------------------------------------------
 # http(s)://host:port of the lab. Empty = no lab: connections in the "lab" environment cannot be made or used.
