@@ -44,6 +44,12 @@ class Field:
         return (self.source,) if isinstance(self.source, str) else self.source
 
 
+def fields(convert: Converter | None = None, *beside: str, **sources: str) -> tuple[Field, ...]:
+    """Several fields of one kind: `fields(convert.text, given_name="FirstName", family_name="LastName")`. Every one of them
+    also reads the paths `beside`: `fields(convert.money_major, "Currency", paid="AmountPaid", due="AmountDue")`."""
+    return tuple(Field(to, (source, *beside) if beside else source, convert) for to, source in sources.items())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Const:
     """The same canonical value in every record of this resource."""

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 from . import convert
@@ -21,7 +21,7 @@ class Cursor:
     """Read only what changed: the newest `field` seen is sent as `header` or `param` next time.
 
     `format`: iso (2026-01-31T00:00:00Z), iso_seconds (without zone, UTC), http (RFC 9110), unix (seconds).
-    `lookback` is subtracted: for clock skew, and for vendors that filter by creation and change records later.
+    `lookback` is subtracted: for clock skew, and for vendors that filter by `creation` and change records later.
     """
 
     field: str
@@ -29,12 +29,22 @@ class Cursor:
     param: str | None = None
     format: str = "iso"
     lookback: timedelta = timedelta(minutes=2)
+    creation: bool = False
 
     def moment(self, value: Any) -> datetime | None:
         """When a record changed, from the value of its `field`, however the vendor spells instants. None for no value;
         ValueError for one that is no instant."""
         spelt = convert.instant.inward(value) if isinstance(value, str) else convert.unix.inward(value)
         return None if spelt is None else datetime.fromisoformat(spelt)
+
+    def asked(self, text: str) -> datetime:
+        """What `spell` said."""
+        if self.format == "http":
+            return parsedate_to_datetime(text).astimezone(UTC)
+        moment = self.moment(int(text) if self.format == "unix" else text)
+        if moment is None:
+            raise ValueError("no moment is asked for")
+        return moment
 
     def spell(self, since: datetime) -> str:
         """What is sent to ask for everything since then (the lookback is the caller's to subtract)."""
@@ -124,3 +134,8 @@ class Resource:
     deletes: Flag | FullComparison | NoDeletes = NoDeletes()
     every: timedelta = timedelta(minutes=15)
     label: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it is called on a page."""
+        return self.label or self.name.replace("_", " ").capitalize()
