@@ -1,0 +1,5 @@
+"""What the platform shows in the admin. Each slice keeps its own; this page only names them."""
+
+from . import users  # noqa: F401 the chapter's people and their roles
+from .connections import admin as connections  # noqa: F401
+from .sync import admin as sync  # noqa: F401
