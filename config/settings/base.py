@@ -16,7 +16,7 @@ DEFAULT_SECRET_KEY = "insecure-development-key-never-for-production"  # noqa: S1
 # 32 zero bytes, base64: development only, refused by production.py
 DEFAULT_MASTER_KEYS = "dev:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
-SECRET_KEY = env("SECRET_KEY", default=DEFAULT_SECRET_KEY)
+SECRET_KEY = env("SECRET_KEY", default="") or DEFAULT_SECRET_KEY
 DEBUG = False
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 
@@ -24,7 +24,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 # The hub answers on this host; every chapter on a host of its own (hub.Domain).
 HUB_DOMAIN = env("HUB_DOMAIN", default="localhost")
 # scheme://host[:port] of the hub as browsers and vendors see it: OAuth redirects and webhooks are built from it.
-PUBLIC_URL = env("PUBLIC_URL", default="http://localhost:8000")
+PUBLIC_URL = env("PUBLIC_URL", default="") or "http://localhost:8000"
 
 # Read from `public` where a schema does not exist, so every overlap is deliberate (see integrations.hub.checks).
 SHARED_AND_CHAPTER_APPS = [
@@ -60,7 +60,7 @@ DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 DATABASES = {"default": env.db("DATABASE_URL", default="postgres://root@127.0.0.1:5432/chapterhouse")}
 DATABASES["default"].update(
     ENGINE="django_tenants.postgresql_backend",
-    CONN_MAX_AGE=env.int("DATABASE_CONN_MAX_AGE", default=None) if env("DATABASE_CONN_MAX_AGE", default="") else None,
+    CONN_MAX_AGE=int(env("DATABASE_CONN_MAX_AGE", default="") or 0) or None,
     CONN_HEALTH_CHECKS=True,
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -134,11 +134,11 @@ SECURE_CSP = {
 
 # --- secrets ----------------------------------------------------------------------------------------------------------
 # "<key id>:<base64 of 32 bytes>", comma-separated, newest first: all decrypt, the first encrypts.
-MASTER_KEYS = env("MASTER_KEYS", default=DEFAULT_MASTER_KEYS)
+MASTER_KEYS = env("MASTER_KEYS", default="") or DEFAULT_MASTER_KEYS
 
 # --- jobs -------------------------------------------------------------------------------------------------------------
-BROKER_URL = env("BROKER_URL", default="filesystem://")
-BROKER_DIR = Path(env("BROKER_DIR", default=str(BASE_DIR / ".demo" / "broker")))
+BROKER_URL = env("BROKER_URL", default="") or "filesystem://"
+BROKER_DIR = Path(env("BROKER_DIR", default="") or BASE_DIR / ".demo" / "broker")
 JOB_IN_FLIGHT_PER_CHAPTER = env.int("JOB_IN_FLIGHT_PER_CHAPTER", default=4)
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)
 JOB_TICK_SECONDS = env.int("JOB_TICK_SECONDS", default=5)

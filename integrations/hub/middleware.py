@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
 
 from .models import Domain
@@ -24,6 +24,8 @@ class ChapterMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info == "/healthz":
+            return health()
         host = request.get_host().rpartition(":")[0] or request.get_host()
         connection.set_schema_to_public()
         if host == settings.HUB_DOMAIN:
@@ -39,6 +41,17 @@ class ChapterMiddleware:
                 return self.get_response(request)
         except ChapterUnavailable:
             return _not_found()
+
+
+def health() -> HttpResponse:
+    """200 "ok" when this process answers and reaches its database. Asked by machines, under any host name."""
+    connection.set_schema_to_public()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return HttpResponse("database unreachable\n", status=503, content_type="text/plain")
+    return HttpResponse("ok\n", content_type="text/plain")
 
 
 def _not_found() -> HttpResponse:

@@ -1,0 +1,50 @@
+# Chapterhouse. `make demo` and `make test` need Python 3.11+ and make; they bring everything else.
+# Without make: python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && .venv/bin/python manage.py demo
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+EMBEDDED := $(BIN)/python -m integrations.embedded
+ARGS ?=
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-services test-browser lint audit clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(VENV)/.installed: requirements.txt
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Chapterhouse needs Python 3.11 or newer, and found: $$(python3 --version 2>&1 || echo none)."; \
+		echo "Install one (https://www.python.org/downloads/) or name it: make demo PYTHON=/path/to/python3.11"; exit 1; fi
+	@echo "Installing into $(VENV) with $$($(PYTHON) --version) ..."
+	@$(PYTHON) -m venv $(VENV) || { echo "Could not make a virtual environment. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+demo: $(VENV)/.installed ## the whole product with sample vendors (ARGS=--no-serve: set up, sync once, exit)
+	@$(BIN)/python manage.py demo $(ARGS)
+
+test: $(VENV)/.installed ## the whole suite on an embedded PostgreSQL
+	@$(EMBEDDED) $(BIN)/python -m pytest -m "not browser" $(ARGS)
+
+test-services: $(VENV)/.installed ## what touches database and broker, on the servers named by DATABASE_URL and BROKER_URL
+	@$(BIN)/python -m pytest -m services $(ARGS)
+
+test-browser: $(VENV)/.installed ## the pages in a real Chromium
+	@if [ -z "$(CHROMIUM)" ]; then echo "No Chromium found. Install one (apt-get install chromium) or name it: make test-browser CHROMIUM=/path"; exit 1; fi
+	@CHROMIUM=$(CHROMIUM) $(EMBEDDED) $(BIN)/python -m pytest -m browser $(ARGS)
+
+lint: $(VENV)/.installed ## ruff, mypy, the rooms' import rules, bandit
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy integrations/provider providers
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/bandit -q -ll -c pyproject.toml -r config integrations providers members finance
+
+audit: $(VENV)/.installed ## known vulnerabilities in what requirements.txt pins
+	@$(BIN)/python .ci/audit
+
+clean: ## forget the demo's database and files
+	rm -rf .demo
