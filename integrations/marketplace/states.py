@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils import timezone
+
 from integrations.connections.models import Connection
 from integrations.sync.models import SyncRun
 
@@ -26,6 +28,13 @@ class State:
     @property
     def needs_attention(self) -> bool:
         return self.tone in {"warn", "bad"}
+
+    def sentence(self) -> str:
+        """The words and the time, where there is no room for more than text."""
+        if self.at is None:
+            return self.words
+        told = words.since if self.counts_from == "since" else words.ago
+        return f"{self.words} {told(self.at, timezone.now())}"
 
 
 def connection_state(connection: Connection, *, running: bool, failing: bool, set_aside: int) -> State:
