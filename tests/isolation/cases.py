@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
 from uuid_utils.compat import uuid7
 
@@ -55,7 +54,7 @@ OBJECTS: dict[str, Callable[[Route, Place], list[Any]]] = {
     "record_id": lambda route, place: [_record(place)],
     "pk": _of("integrations.Connection", "integrations.SyncRun"),
     "id": _of("auth.User"),
-    "object_id": lambda route, place: [place.key(route.model._meta.label)] if route.model else [],
+    "object_id": lambda route, place: [place.key(route.model._meta.label)],
 }
 
 # Parameters that name no object of a chapter: what all share, and words.
@@ -68,21 +67,16 @@ WORDS: dict[str, Callable[[Route, Place], str]] = {
     "url": lambda route, place: "nothing/here",
 }
 
-# The admin's "view on site": which table, and which row of it.
-TABLE_AND_ROW = {"content_type_id", "object_id"}
-
 
 def missing(route: Route) -> set[str]:
     """Parameters of the route that nobody said anything about."""
-    return set(route.parameters) - set(OBJECTS) - set(WORDS) - TABLE_AND_ROW
+    return set(route.parameters) - set(OBJECTS) - set(WORDS)
 
 
 def paths(route: Route, owner: Place, words: Place) -> list[str]:
     """The route's addresses of the owner's objects, with the words of either place around them."""
     found = [{name: WORDS[name](route, words) for name in route.parameters if name in WORDS}]
-    if route.parameters >= TABLE_AND_ROW:
-        found = [{**found[0], **one} for one in _tables_and_rows(owner)]
-    for name in sorted(set(route.parameters) & set(OBJECTS) - set(found[0])):
+    for name in sorted(route.parameters & set(OBJECTS)):
         found = [{**one, name: key} for one in found for key in OBJECTS[name](route, owner)]
     return [route.path(one) for one in found]
 
@@ -94,8 +88,3 @@ def names_an_object(route: Route) -> bool:
 def _record(place: Place) -> Any:
     link: Any = place.rows.get("integrations.RecordLink")
     return link.record_id if link else place.key("integrations.RecordLink")
-
-
-def _tables_and_rows(place: Place) -> list[dict[str, Any]]:
-    types = ContentType.objects.get_for_models(*(type(row) for row in place.rows.values()))
-    return [{"content_type_id": types[type(row)].pk, "object_id": row.pk} for row in place.rows.values()]

@@ -28,7 +28,12 @@ class Route:
 
     @property
     def model(self) -> type[Model] | None:
-        return self.admin.model if self.admin else None
+        """The table behind it; an admin may show a part of it as a proxy."""
+        return self.admin.model._meta.concrete_model if self.admin else None
+
+    @property
+    def shows_a_part(self) -> bool:
+        return bool(self.admin and self.admin.model._meta.proxy)
 
     def path(self, values: dict[str, Any]) -> str:
         return "/" + self.template % values

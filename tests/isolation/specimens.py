@@ -17,9 +17,21 @@ from uuid_utils.compat import uuid7
 
 from integrations.encryption import EncryptedField
 
-# The same in every schema, or made by signing in: nobody's in particular.
-REFERENCE = {"contenttypes.ContentType", "auth.Permission", "sessions.Session"}
+# The same in every schema, made by signing in, or a single row that says when schedules changed: nobody's in particular.
+REFERENCE = {
+    "contenttypes.ContentType",
+    "auth.Permission",
+    "sessions.Session",
+    "django_celery_beat.PeriodicTasks",
+}
 NOW = datetime(2026, 2, 1, 3, 0, tzinfo=UTC)
+
+
+# JSON that has a shape: table and column -> what the canary makes of it. All else is {"name": canary}.
+SHAPES = {"integrations.QuarantinedRecord.reasons": lambda canary: [{"field": "name", "message": canary}]}
+
+# Texts that mean something.
+CODES = {"currency": "AUD", "country": "AU", "timezone": "Australia/Sydney"}
 
 
 def models_of(installed: list[str]) -> list[type[models.Model]]:
@@ -29,8 +41,8 @@ def models_of(installed: list[str]) -> list[type[models.Model]]:
         for config in apps.get_app_configs()
         if config.name in installed or f"{type(config).__module__}.{type(config).__qualname__}" in installed
     ]
-    found = [model for config in named for model in config.get_models() if model._meta.label not in REFERENCE]
-    return _referenced_first(found)
+    found = [model for config in named for model in config.get_models()]
+    return _referenced_first([m for m in found if m._meta.label not in REFERENCE and not m._meta.proxy])
 
 
 def models_of_a_chapter() -> list[type[models.Model]]:
@@ -68,8 +80,10 @@ def _make(model: type[models.Model], made: dict[str, models.Model], canary: str,
 def _value(field: Any, made: dict[str, models.Model], canary: str, number: int, provider: str) -> Any:
     if isinstance(field, models.ForeignKey):
         return _reference(field, made)
-    if field.name == "provider":
-        return provider
+    if shape := SHAPES.get(f"{field.model._meta.label}.{field.name}"):
+        return shape(canary)
+    if field.name in ("provider", *CODES):
+        return CODES.get(field.name, provider)
     if isinstance(field, EncryptedField):
         return f"{canary}-secret"
     if field.choices or (field.has_default() and not isinstance(field, models.CharField | models.TextField)):
