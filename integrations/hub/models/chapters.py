@@ -46,7 +46,7 @@ class Chapter(TenantMixin):
     def __str__(self) -> str:
         return self.name
 
-    def create_schema(self, check_if_exists: bool = False, sync_schema: bool = True, verbosity: int = 0) -> bool:  # noqa: FBT001, FBT002
+    def create_schema(self, check_if_exists: bool = False, sync_schema: bool = True, verbosity: int = 0) -> bool:
         return bool(super().create_schema(check_if_exists, sync_schema, verbosity=0))
 
     def save(self, *args: Any, **kwargs: Any) -> None:
