@@ -3,8 +3,9 @@
 from .api.models import ApiKey
 from .connections.models import Connection, Credential
 from .mapping.models import FieldMapping
-from .sync.models import QuarantinedRecord, RecordLink, ResourceState, SyncRun
+from .sync.models import QuarantinedRecord, RecordLink, ResourceState, SeenKey, SyncRun
 
 __all__ = [
-    "ApiKey", "Connection", "Credential", "FieldMapping", "QuarantinedRecord", "RecordLink", "ResourceState", "SyncRun",
+    "ApiKey", "Connection", "Credential", "FieldMapping", "QuarantinedRecord", "RecordLink", "ResourceState", "SeenKey",
+    "SyncRun",
 ]  # fmt: skip

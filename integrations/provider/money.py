@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 
 ZERO_DECIMAL = frozenset(
     (
@@ -27,6 +27,8 @@ ZERO_DECIMAL = frozenset(
 )
 THREE_DECIMAL = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
 LARGEST = 2**63 - 1
+# The default context has 28 digits and would round a longer number in silence.
+_EXACT = Context(prec=100, traps=[Inexact, InvalidOperation])
 
 
 def exponent(currency: str) -> int:
@@ -40,13 +42,22 @@ def to_minor(amount: Decimal | str | int, currency: str) -> int:
     """`to_minor("12.34", "AUD") == 1234`. ValueError for more decimals than the currency has: nothing is rounded away."""
     if isinstance(amount, (bool, float)):
         raise ValueError("an amount must be exact")
+    places = exponent(currency)
     try:
-        scaled = Decimal(amount).scaleb(exponent(currency))
+        given = Decimal(amount)
+    except (InvalidOperation, ValueError) as error:
+        raise ValueError(f"'{str(amount)[:40]}' is not an amount in {currency}") from error
+    if not given.is_finite():
+        raise ValueError(f"'{str(amount)[:40]}' is not an amount in {currency}")
+    if given and given.adjusted() > 18:
+        raise ValueError(f"an amount of {given.adjusted() + 1} digits is too large")
+    try:
+        scaled = given.scaleb(places, _EXACT)
         minor = int(scaled)
-    except (InvalidOperation, OverflowError, ValueError) as error:
-        raise ValueError(f"'{str(amount)[:40]}' is not an amount in {currency[:10]}") from error
+    except Inexact:
+        minor, scaled = 0, None
     if scaled != minor:
-        raise ValueError(f"{str(amount)[:40]} has more decimals than {currency} has ({exponent(currency)})")
+        raise ValueError(f"{str(amount)[:40]} has more decimals than {currency} has ({places})")
     if abs(minor) > LARGEST:
         raise ValueError(f"an amount of {len(str(minor))} digits is too large")
     return minor
