@@ -98,7 +98,7 @@ def wait_for(url: str) -> None:
     until = time.monotonic() + 30
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=2):  # noqa: S310 http on this machine
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310  # nosec B310
                 return
         except OSError as error:
             if time.monotonic() > until:
