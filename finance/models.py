@@ -188,7 +188,10 @@ class BalanceEntry(Synced):
 
     class Meta:
         ordering: ClassVar = ["-occurred_at"]
-        indexes: ClassVar = [natural("processor_ref", "balance_entry_ref"), natural("source_ref", "balance_entry_source")]
+        indexes: ClassVar = [
+            natural("processor_ref", "balance_entry_ref"),
+            natural("source_ref", "balance_entry_source"),
+        ]
         verbose_name_plural = "balance entries"
 
     def __str__(self) -> str:

@@ -136,8 +136,7 @@ def _inward(resource: Resource, steps: tuple[Step, ...], refs: Mapping[str, str]
         for take in takes:
             take(record, record, data, errors)
         for group in groups:
-            if all(value is None for value in data.get(group, {}).values()):
-                data[group] = None
+            data[group] = _said(data.get(group) or {}) or None
         return Mapped(key, data, errors, _refs(data, refs, errors) if refs else {})
 
     return inward
@@ -277,7 +276,12 @@ def _element(item: Any, root: Any, takes: tuple[Take, ...], at: str, errors: lis
     for take in takes:
         take(item, root, found, inner)
     errors.extend(Reason(f"{at}.{reason.field}", reason.message) for reason in inner)
-    return found
+    return _said(found)
+
+
+def _said(part: Out) -> Out:
+    """None means that the vendor says nothing; inside a record it is left out, so that the canonical default stands."""
+    return {name: value for name, value in part.items() if value is not None}
 
 
 def _kind(value: Any) -> str:

@@ -29,11 +29,19 @@ class Table:
         self.name = sql.Identifier(model._meta.db_table)
         self.columns = tuple(field.attname for field in fields)
         self.key = model._meta.pk.column
+        self.instants = tuple(field.attname for field in fields if isinstance(field, models.DateTimeField))
         self._names = {field.attname: sql.Identifier(field.column) for field in fields}
         self._texts = {field.attname: text for field in fields if (text := text_of(field)) is not None}
         self._limits = [(field.attname, limit) for field in fields if (limit := limit_of(field)) is not None]
         self._defaults = {field.attname: field.get_default for field in fields if field.has_default()}
         self._loads = {field.attname: orjson.loads for field in fields if isinstance(field, models.JSONField)}
+
+    def column(self, name: str) -> sql.Identifier:
+        return self._names[name]
+
+    def type_of(self, name: str) -> str:
+        """The column's type in SQL: `uuid`, `varchar(10)`."""
+        return str(self.model._meta.get_field(name).db_type(connection))
 
     def refusals(self, row: Row) -> list[tuple[str, str]]:
         """(column, sentence) for each value the table has no room for."""
@@ -77,6 +85,10 @@ class Table:
         """The rows of these keys by key, locked against other writers until the transaction ends."""
         return self._rows(cursor, "WHERE {2} = ANY(%s) ORDER BY {2} FOR NO KEY UPDATE", list(ids))
 
+    def found(self, cursor: CursorWrapper, ids: Sequence[Any]) -> dict[Any, dict[str, Any]]:
+        """The rows of these keys by key."""
+        return self._rows(cursor, "WHERE {2} = ANY(%s)", list(ids))
+
     def of_parents(self, cursor: CursorWrapper, parent: str, ids: Sequence[Any]) -> dict[Any, list[dict[str, Any]]]:
         """Rows by the parent they belong to, oldest first."""
         found: dict[Any, list[dict[str, Any]]] = {}
@@ -88,7 +100,7 @@ class Table:
     def _rows(self, cursor: CursorWrapper, tail: str, ids: list[Any], parent: str | None = None) -> dict[Any, dict]:
         names = sql.SQL(", ").join([sql.Identifier(self.key), *self._names.values()])
         parent_column = self._names[parent] if parent else sql.SQL("")
-        statement = "SELECT {0} FROM {1} " + tail  # noqa: S608 the tail is one of the two above
+        statement = "SELECT {0} FROM {1} " + tail  # noqa: S608 the tail is one of those above
         self._run(cursor, statement, names, self.name, sql.Identifier(self.key), parent_column, ids=ids)
         found = {row[0]: dict(zip(self.columns, row[1:], strict=True)) for row in cursor.fetchall()}
         for column, load in self._loads.items():

@@ -30,6 +30,7 @@ class Piece:
     records: list[Any]
     place: dict[str, Any]
     ends: bool
+    parent: str | None = None
     total: int | None = None
     doubtful: bool = False
 
@@ -62,6 +63,7 @@ def read(door: Door, request: Request) -> Iterator[Piece]:
                 records=_put_in(request.resource, key, piece.records),
                 place=place,
                 ends=piece.ends,
+                parent=key,
                 doubtful=piece.doubtful,
             )
         after = key
