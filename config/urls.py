@@ -11,5 +11,6 @@ urlpatterns = [
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
+    path("api/v1/", include("integrations.api.urls")),
 ]
 # The error pages are templates/403.html, 404.html and 500.html: Django's own handlers show them.

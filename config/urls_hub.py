@@ -1,10 +1,11 @@
 """URLs of the hub's domain."""
 
-from django.contrib import admin
 from django.urls import path
 from django.views.generic import TemplateView
 
+from integrations.hub.admin_site import site
+
 urlpatterns = [
     path("", TemplateView.as_view(template_name="hub/home.html"), name="home"),
-    path("admin/", admin.site.urls),
+    path("admin/", site.urls),
 ]

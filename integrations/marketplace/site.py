@@ -30,11 +30,13 @@ class ChapterSite(admin.AdminSite):
         return {**super().each_context(request), "site_header": chapter.name if chapter else self.site_header}
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        """The marketplace at `/admin/marketplace/`, before the site's own catch-all."""
+        """The marketplace at `/admin/marketplace/`, before the site's own catch-all; without "view on site", which would look for
+        any row of any table and has nothing to show."""
         from .urls import pages
 
         inside = include((pages(ADMIN), "marketplace"), namespace="marketplace")
-        return [path("marketplace/", inside), *super().get_urls()]
+        kept = [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
+        return [path("marketplace/", inside), *kept]
 
 
 def _guard(view: View) -> View:

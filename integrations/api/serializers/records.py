@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from integrations.api.queries import Body
+
+
+class RecordSerializer(serializers.Serializer):
+    id = serializers.UUIDField(help_text="Our id of the record, stable for life.")
+    external_id = serializers.CharField(help_text="The vendor's id.")
+    resource = serializers.CharField()
+    target = serializers.CharField(help_text="What it is here.")
+    schema = serializers.CharField(help_text="URN of the canonical schema of `data`; see /schemas.")
+    state = serializers.CharField()
+    first_seen = serializers.DateTimeField()
+    last_changed = serializers.DateTimeField()
+    data = serializers.DictField(help_text="The record in canonical form.")
+
+
+class RecordPageSerializer(serializers.Serializer):
+    results = RecordSerializer(many=True)
+    next = serializers.URLField(allow_null=True, help_text="The next page; null on the last.")
+
+
+class ActionRequestSerializer(Body):
+    input = serializers.DictField(help_text="Checked against the action's JSON Schema.")
+    confirm = serializers.BooleanField(default=False, help_text="Must be true for an irreversible action.")
+
+
+class ActionAnswerSerializer(serializers.Serializer):
+    result = serializers.DictField(help_text="What the vendor answered.")
