@@ -205,9 +205,21 @@ SPECTACULAR_SETTINGS = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {
+        "secrets": {"()": "integrations.http.redaction.SecretFilter"},
+        "never_debug": {"()": "integrations.http.redaction.NeverDebug"},
+    },
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["secrets"]}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
-    # requests-oauthlib logs tokens at DEBUG; never let it.
-    "loggers": {name: {"level": "WARNING"} for name in ("requests_oauthlib", "oauthlib", "urllib3", "stripe")},
+    "loggers": {
+        # Django's own handlers would write around the filter.
+        "django": {"handlers": [], "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+        # These write tokens, or addresses with them, at DEBUG: never, whatever level somebody sets.
+        "requests_oauthlib.oauth2_session": {"filters": ["never_debug"]},
+        "urllib3.connectionpool": {"filters": ["never_debug"]},
+        "stripe": {"filters": ["never_debug"]},
+        **{name: {"level": "WARNING"} for name in ("requests_oauthlib", "oauthlib", "urllib3")},
+    },
 }
