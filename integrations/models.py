@@ -3,9 +3,9 @@
 from .api.models import ApiKey, IdempotentRequest
 from .connections.models import Connection, Credential
 from .mapping.models import FieldMapping
-from .sync.models import QuarantinedRecord, RecordLink, ResourceState, SyncRun
+from .sync.models import QuarantinedRecord, RecordLink, ResourceState, SeenKey, SyncRun
 
 __all__ = [
     "ApiKey", "Connection", "Credential", "FieldMapping", "IdempotentRequest", "QuarantinedRecord", "RecordLink",
-    "ResourceState", "SyncRun",
+    "ResourceState", "SeenKey", "SyncRun",
 ]  # fmt: skip
