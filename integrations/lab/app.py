@@ -111,9 +111,7 @@ class Lab:
         if isinstance(about, Resource):
             return self._resource(request, found, about, caller, fault)
         if route.kind == routes.TEST:
-            return Answer(
-                body=json_bytes(Variation(known, f"{caller.seed}|account", 0).of(known.answer("_test") or {}))
-            )
+            return Answer(body=json_bytes(callers.about(known, known.answer("_test") or {}, caller.login)))
         return self._written(request, provider, caller, lambda: self._act(request, found, caller))
 
     def _about_login(self, known: Samples, kind: str, login: str) -> Answer:

@@ -56,6 +56,8 @@ def _named(value: Any, login: str) -> Any:
     """`Sample Chapter` becomes `Sydney Chapter` for the sign-in `sydney`."""
     if isinstance(value, dict):
         return {key: _named(inner, login) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_named(inner, login) for inner in value]
     if isinstance(value, str) and login.isalpha():
         return value.replace("Sample", login.title())
     return value

@@ -56,7 +56,7 @@ class Samples:
                 if isinstance(field, Field) and field.to in alone and field.to != "type":
                     values = (dig(record, field.sources[0]) for record in self.records(resource))
                     found.update(value for value in values if isinstance(value, str) and value)
-        return frozenset(found)
+        return frozenset(found) - self.keys
 
     @cached_property
     def keys(self) -> frozenset[object]:

@@ -6,7 +6,7 @@ A provider module imports from here and from nowhere else in the project.
 from . import convert, money
 from .actions import Action, Client
 from .auth import Accounts, ApiKey, Auth, BasicAuth, ClientCredentials, Lookup, NoAuth, OAuth2, Scope
-from .errors import AuthExpired, BadRecord, Permanent, ProviderError, RateLimited, Temporary, Unsupported
+from .errors import AuthExpired, BadRecord, Permanent, ProviderError, RateLimited, Temporary, Unsupported, refusal
 from .manifest import CATEGORIES, Provider, RateLimit, Residency, Runbook
 from .mapping import Const, Converter, Each, Field, Mapping, fields
 from .pagination import CursorPage, LinkHeader, NextUrl, Offset, PageNumber, Pages, SinglePage
@@ -20,5 +20,5 @@ __all__ = [
     "LinkHeader", "Lookup", "Mapping", "NextUrl", "NoAuth", "NoDeletes", "OAuth2", "Offset", "PageNumber", "Pages",
     "Permanent", "Provider", "ProviderError", "RateLimit", "RateLimited", "Residency", "Resource", "Runbook", "Scope",
     "SharedToken", "SinglePage", "Temporary", "TimestampedHmac", "Unsupported", "Verifier", "Webhook", "Within", "Write",
-    "convert", "dig", "fields", "money",
+    "convert", "dig", "fields", "money", "refusal",
 ]  # fmt: skip

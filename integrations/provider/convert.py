@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from .mapping import Converter
-from .money import LARGEST, money, shown, to_major, to_minor
+from .money import LARGEST, money, number, shown, to_major, to_minor
 
 _MS_DATE = re.compile(r"^/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/$")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -130,7 +130,7 @@ day = Converter(_day, lambda value: value)
 unix_day = Converter(_unix_day)
 money_major = Converter(
     _from_major,
-    lambda value: (to_major(value["minor"], value["currency"]), value["currency"]),
+    lambda value: (number(to_major(value["minor"], value["currency"])), value["currency"]),
     exact=True,
 )
 money_minor = Converter(_from_minor, lambda value: (value["minor"], value["currency"].lower()))
@@ -170,20 +170,20 @@ def one_of(words: Mapping[Any, str], *, otherwise: str | None = None) -> Convert
     return Converter(inward, back.__getitem__ if otherwise is None else None)
 
 
-def _number(value: Any) -> Decimal:
+def _exact(value: Any) -> Decimal:
     if isinstance(value, (bool, float)) or not isinstance(value, (Decimal, int, str)):
         raise ValueError(f"expected a number, got {shown(value)}")
     try:
-        number = Decimal(value)
+        exact = Decimal(value)
     except ArithmeticError:
         raise ValueError(f"{shown(value)} is not a number") from None
-    if not number.is_finite() or number.adjusted() >= 15:
+    if not exact.is_finite() or exact.adjusted() >= 15:
         raise ValueError(f"{shown(value)} is too large a number")
-    return number
+    return exact
 
 
-def _plain(number: Decimal) -> str:
-    return format(number.normalize() + 0, "f")  # + 0: minus nothing is nothing
+def _plain(exact: Decimal) -> str:
+    return format(exact.normalize() + 0, "f")  # + 0: minus nothing is nothing
 
 
 def decimal(places: int) -> Converter:
@@ -192,18 +192,18 @@ def decimal(places: int) -> Converter:
     def inward(value: Any) -> str | None:
         if value is None:
             return None
-        number = _number(value)
-        rounded = round(number, places)
-        if number != rounded:
+        exact = _exact(value)
+        rounded = round(exact, places)
+        if exact != rounded:
             raise ValueError(f"{shown(value)} has more than {places} decimals")
         return _plain(rounded)
 
-    return Converter(inward, Decimal, exact=True)
+    return Converter(inward, number, exact=True)
 
 
 def _rate(value: Any) -> str | None:
-    return None if value is None else _plain(round(_number(value), 10))
+    return None if value is None else _plain(round(_exact(value), 10))
 
 
 # A rate of exchange or tax, which no amount is computed from again: rounded to ten decimals, never refused for its digits.
-rate = Converter(_rate, Decimal, exact=True)
+rate = Converter(_rate, number, exact=True)

@@ -61,6 +61,17 @@ def to_major(minor: int, currency: str) -> Decimal:
     return Decimal(minor).scaleb(-exponent(currency))
 
 
+def number(amount: Decimal | str) -> int | float:
+    """The amount as every JSON encoder writes it, digit for digit: `12.30` is sent as 12.3. Nothing is ever computed with
+    it. ValueError for more digits than a double tells apart."""
+    exact = Decimal(amount)
+    if exact == exact.to_integral_value():
+        return int(exact)
+    if Decimal(repr(float(exact))) != exact:
+        raise ValueError(f"{shown(amount)} has too many digits for a number in JSON")
+    return float(exact)
+
+
 def money(minor: int, currency: str) -> dict[str, int | str]:
     """The canonical form, `urn:canonical:money:1.0.0`."""
     return {"minor": minor, "currency": currency, "exponent": exponent(currency)}
