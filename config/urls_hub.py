@@ -8,6 +8,6 @@ from integrations.hub.admin_site import site
 
 urlpatterns = [
     path("", TemplateView.as_view(template_name="hub/home.html"), name="home"),
-    path("admin/", site.urls),
     path("oauth/callback", connections.callback, name="oauth-callback"),
+    path("admin/", site.urls),
 ]

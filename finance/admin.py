@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from integrations.provider.money import exponent, to_major
 from integrations.readonly import ReadOnlyAdmin, ReadOnlyInline
@@ -59,6 +61,9 @@ class Lines(ReadOnlyInline):
     readonly_fields: ClassVar = ["tax", "amount"]
     tax = money("tax", "invoice.currency")
     amount = money("amount", "invoice.currency")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("invoice")
 
 
 @admin.register(models.Invoice)

@@ -42,8 +42,9 @@ _SEE_CONNECTIONS = _models(
 )
 _RUN_CONNECTIONS = (*_SEE_CONNECTIONS, ACTS["connect"], ACTS["sync"])
 
+CHAPTER_ADMIN = "Chapter admin"
 ROLES: dict[str, tuple[str, ...]] = {
-    "Chapter admin": (
+    CHAPTER_ADMIN: (
         *_RUN_CONNECTIONS,
         *_use(*CATEGORIES),
         *_models("integrations", "view add change delete", "apikey"),

@@ -11,6 +11,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import never_cache
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -51,15 +52,28 @@ class Face:
 STAFF = Face(namespace="marketplace", base="marketplace/base.html")
 
 
+def here(request: HttpRequest) -> Face:
+    """The face the request came in by."""
+    found: Face = request.face  # type: ignore[attr-defined]
+    return found
+
+
+def wants_part(request: HttpRequest) -> bool:
+    """Whether a part of a page is asked for, by a page that is already shown."""
+    return bool(request.htmx) and not request.htmx.history_restore_request  # type: ignore[attr-defined]
+
+
 def show(request: HttpRequest, template: str, context: Mapping[str, Any], status: int = 200) -> HttpResponse:
-    """Render the template on the request's face."""
-    face: Face = request.face  # type: ignore[attr-defined]
-    return render(request, template, {**face.surroundings(request), "face": face, **context}, status=status)
+    """Render the template on the request's face. A part and its whole page have one address: caches are told."""
+    face = here(request)
+    response = render(request, template, {**face.surroundings(request), "face": face, **context}, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
 
 
 def _sign_in(request: HttpRequest) -> HttpResponse:
     """A live part of a page cannot show the sign-in form: it sends the whole page there, and back to where it was."""
-    if request.htmx:  # type: ignore[attr-defined]
+    if wants_part(request):
         back = request.htmx.current_url_abs_path or request.get_full_path()  # type: ignore[attr-defined]
         return HttpResponseClientRedirect(redirect_to_login(back).url)
     return redirect_to_login(request.get_full_path())

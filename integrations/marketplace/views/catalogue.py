@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from integrations import roles
 from integrations.marketplace import access, facts, words
 from integrations.marketplace.catalogue import ALL, FILTERS, Search
 from integrations.marketplace.catalogue import catalogue as read_catalogue
-from integrations.marketplace.faces import show
+from integrations.marketplace.faces import show, wants_part
 from integrations.marketplace.summaries import summaries
 
 
@@ -26,10 +25,7 @@ def catalogue(request: HttpRequest) -> HttpResponse:
         "filters": [(name, label, found.counts[name]) for name, label in FILTERS.items()],
         "narrowed": bool(search.text) or search.show != ALL,
     }
-    live = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined]
-    response = show(request, "marketplace/_results.html" if live else "marketplace/catalogue.html", context)
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return show(request, "marketplace/_results.html" if wants_part(request) else "marketplace/catalogue.html", context)
 
 
 @require_safe

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db import IntegrityError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
@@ -15,7 +15,7 @@ from integrations.connections import services
 from integrations.connections.errors import ConnectError
 from integrations.connections.models import Connection
 from integrations.marketplace import access, words
-from integrations.marketplace.faces import show
+from integrations.marketplace.faces import here, show
 from integrations.marketplace.forms import AccountForm, ConnectForm
 from integrations.provider import Provider, ProviderError
 from integrations.provider.auth import Auth
@@ -45,19 +45,19 @@ def account(request: HttpRequest, pk: UUID) -> HttpResponse:
         accounts = services.accounts(connection)
     except ProviderError as error:
         return _account_page(request, provider, connection, None, str(error))
-    form = AccountForm(request.POST or None, accounts=accounts, initial={"account": connection.account_id})
+    form = AccountForm(_sent(request), accounts=accounts, initial={"account": connection.account_id})
     if request.method == "POST" and form.is_valid():
         services.choose_account(connection, form.cleaned_data["account"])
         messages.success(
             request, f"\u201c{connection.name}\u201d now reads {connection.account_name or 'that account'}."
         )
-        return redirect(request.face.url("connection", connection.pk))  # type: ignore[attr-defined]
+        return redirect(here(request).url("connection", connection.pk))
     return _account_page(request, provider, connection, form)
 
 
 def _connect(request: HttpRequest, provider: Provider, connection: Connection | None) -> HttpResponse:
     auth = _chosen_auth(request, provider, connection)
-    form = ConnectForm(request.POST or None, provider=provider, auth=auth, connection=connection)
+    form = ConnectForm(_sent(request), provider=provider, auth=auth, connection=connection)
     if request.method == "POST" and form.is_valid():
         if auth.kind == "oauth2":
             return _leave_for(request, provider, form)
@@ -76,6 +76,11 @@ def _connect(request: HttpRequest, provider: Provider, connection: Connection | 
         },
         status=422 if form.is_bound and form.errors else 200,
     )
+
+
+def _sent(request: HttpRequest) -> QueryDict | None:
+    """What was sent, also when every field was left empty."""
+    return request.POST if request.method == "POST" else None
 
 
 def _chosen_auth(request: HttpRequest, provider: Provider, connection: Connection | None) -> Auth:
@@ -108,7 +113,7 @@ def _connect_with(request: HttpRequest, form: ConnectForm) -> Connection | None:
 def _leave_for(request: HttpRequest, provider: Provider, form: ConnectForm) -> HttpResponse:
     """A page that leads on to the vendor by itself, not a redirect: browsers hold every address that a form's answer
     redirects to against `form-action`, and which addresses a vendor's sign-in passes through is not ours to know."""
-    face = request.face  # type: ignore[attr-defined]
+    face = here(request)
     back = face.url("connection", form.connection.pk) if form.connection else face.url("provider", provider.slug)
     address = services.begin_oauth(
         provider=provider.slug,
@@ -123,7 +128,7 @@ def _leave_for(request: HttpRequest, provider: Provider, form: ConnectForm) -> H
 
 
 def _connected(request: HttpRequest, connection: Connection) -> HttpResponse:
-    face = request.face  # type: ignore[attr-defined]
+    face = here(request)
     if needs_account(connection):
         return redirect(face.url("account", connection.pk))
     named = f" to {connection.account_name}" if connection.account_name else ""

@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from integrations import roles
@@ -17,7 +16,7 @@ from integrations.connections import services
 from integrations.connections.models import Connection
 from integrations.connections.settings import SettingsRefused, save_settings
 from integrations.marketplace import access, facts
-from integrations.marketplace.faces import show
+from integrations.marketplace.faces import here, show, wants_part
 from integrations.marketplace.forms import MappingForm, SchemaForm
 from integrations.marketplace.health import health
 from integrations.marketplace.summaries import summary, with_activity
@@ -44,11 +43,8 @@ def connection(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_sync": roles.may(request.user, "sync", provider) and live.connection.status == Connection.Status.CONNECTED,
         "needs_account": needs_account(live.connection),
     }
-    response = show(
-        request, "marketplace/_connection_live.html" if request.htmx else "marketplace/connection.html", context
-    )  # type: ignore[attr-defined]
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    template = "marketplace/_connection_live.html" if wants_part(request) else "marketplace/connection.html"
+    return show(request, template, context)
 
 
 @require_safe
@@ -63,7 +59,7 @@ def runs(request: HttpRequest, pk: UUID) -> HttpResponse:
 def sync(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Read one resource or all; with `full`, everything again and not only what changed."""
     found, provider = access.connection_or_404(request, pk, "sync")
-    face, resource = request.face, request.POST.get("resource") or None  # type: ignore[attr-defined]
+    face, resource = here(request), request.POST.get("resource") or None
     if resource and resource not in {declared.name for declared in provider.resources}:
         raise Http404("No such resource")
     if found.status != Connection.Status.CONNECTED:
@@ -87,14 +83,14 @@ def test(request: HttpRequest, pk: UUID) -> HttpResponse:
         ok, said, milliseconds = result.ok, result.message, result.milliseconds
     except ProviderError as error:
         ok, said, milliseconds = False, str(error), None
-    if request.htmx:  # type: ignore[attr-defined]
+    if wants_part(request):
         context = {"ok": ok, "said": said, "milliseconds": milliseconds, "provider": provider}
         return show(request, "marketplace/_test.html", context)
     if ok:
         messages.success(request, f"{provider.name} answered in {milliseconds:,} ms. The connection works.")
     else:
         messages.error(request, said)
-    return redirect(request.face.url("connection", found.pk))  # type: ignore[attr-defined]
+    return redirect(here(request).url("connection", found.pk))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -111,7 +107,7 @@ def settings(request: HttpRequest, pk: UUID) -> HttpResponse:
             form.refuse(refused.errors)
         else:
             messages.success(request, "Settings saved. They count from the next sync on.")
-            return redirect(request.face.url("connection", found.pk))  # type: ignore[attr-defined]
+            return redirect(here(request).url("connection", found.pk))
     context = {"connection": found, "provider": provider, "form": form}
     return show(request, "marketplace/settings.html", context, status=422 if form.is_bound else 200)
 
@@ -140,7 +136,7 @@ def mapping(request: HttpRequest, pk: UUID, resource: str) -> HttpResponse:
     form = MappingForm(request.POST if request.method == "POST" else None, connection=found, resource=declared)
     if request.method == "POST" and form.is_valid() and form.save():
         messages.success(request, "Field mapping saved. The next sync looks at every record again with it.")
-        return redirect(request.face.url("mappings", found.pk))  # type: ignore[attr-defined]
+        return redirect(here(request).url("mappings", found.pk))
     context = {"connection": found, "provider": provider, "resource": declared, "form": form}
     return show(request, "marketplace/mapping.html", context, status=422 if form.is_bound else 200)
 
@@ -152,7 +148,7 @@ def disconnect(request: HttpRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST":
         services.disconnect(found, user=request.user)
         messages.success(request, f"\u201c{found.name}\u201d is disconnected. What it brought here stays.")
-        return redirect(request.face.url("connection", found.pk))  # type: ignore[attr-defined]
+        return redirect(here(request).url("connection", found.pk))
     context: dict[str, Any] = _consequence(found, provider)
     return show(request, "marketplace/disconnect.html", context)
 

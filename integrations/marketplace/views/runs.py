@@ -8,12 +8,11 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
 from integrations import roles
 from integrations.marketplace import access
-from integrations.marketplace.faces import show
+from integrations.marketplace.faces import here, show, wants_part
 from integrations.marketplace.states import ACTIVE, progress_sentence, run_state
 from integrations.sync import services as syncing
 
@@ -40,9 +39,7 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
         "set_aside": list(found.quarantined_records.defer("body")[:SET_ASIDE_SHOWN]) if found.quarantined else [],
         "may_cancel": active and roles.may(request.user, "sync", provider),
     }
-    response = show(request, "marketplace/_run_live.html" if request.htmx else "marketplace/run.html", context)  # type: ignore[attr-defined]
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return show(request, "marketplace/_run_live.html" if wants_part(request) else "marketplace/run.html", context)
 
 
 @require_POST
@@ -53,4 +50,4 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
         messages.success(request, "The run stops after the batch it is writing. What it has written stays.")
     else:
         messages.info(request, "This run was already over.")
-    return redirect(request.face.url("run", found.pk))  # type: ignore[attr-defined]
+    return redirect(here(request).url("run", found.pk))
