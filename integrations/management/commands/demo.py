@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,7 @@ class Command(BaseCommand):
         """Run all processes until one ends or Ctrl-C; its exit code."""
         manage = f"exec {PYTHON} manage.py"
         manager = Manager()
+        manager._procmgr = Processes()
         for name, command in {
             "lab": f"{manage} lab --host 127.0.0.1 --port {lab_port} --database {folder / 'lab.sqlite3'}",
             "web": f"exec {PYTHON} -m granian --interface wsgi config.wsgi:application --host 127.0.0.1 --port {port}"
@@ -70,6 +73,20 @@ class Command(BaseCommand):
             manager.add_process(name, command, env=environment, cwd=str(settings.BASE_DIR))
         manager.loop()
         return int(manager.returncode or 0)
+
+
+class Processes:
+    """How the parts are ended. A TERM goes to the part alone, not to its children: Celery then lets its workers finish."""
+
+    @staticmethod
+    def terminate(pid: int) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+
+    @staticmethod
+    def kill(pid: int) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 def demo_environment(database_url: str, folder: Path, port: int, lab_port: int) -> dict[str, str]:
