@@ -28,7 +28,7 @@ class Typed:
 
     def headers(self) -> dict[str, str]:
         if isinstance(self._auth, ApiKey):
-            return {self._auth.header: self._auth.template.format(key=self._secret_fields["key"])}
+            return {self._auth.header: self._auth.value(self._secret_fields["key"])}
         if isinstance(self._auth, BasicAuth):
             return {"Authorization": f"Basic {self._basic()}"}
         return {}
