@@ -65,8 +65,8 @@ class Command(BaseCommand):
             "lab": f"{manage} lab --host 127.0.0.1 --port {lab_port} --database {folder / 'lab.sqlite3'}",
             "web": f"exec {PYTHON} -m granian --interface wsgi config.wsgi:application --host 127.0.0.1 --port {port}"
             " --workers 1 --blocking-threads 4 --no-ws --log-level warning",
-            "worker": f"exec {PYTHON} -m celery -A config.celery worker --concurrency 2 --loglevel WARNING",
-            "beat": f"exec {PYTHON} -m celery -A config.celery beat --loglevel WARNING --pidfile=",
+            "worker": f"exec {PYTHON} -m celery -q -A config.celery worker --concurrency 2 --loglevel WARNING",
+            "beat": f"exec {PYTHON} -m celery -q -A config.celery beat --loglevel WARNING --pidfile=",
             "setup": f"{manage} demosetup --port {port} --began {time.time() - time.monotonic() + started}"
             + ("" if once else " --stay"),
         }.items():
@@ -94,7 +94,7 @@ def demo_environment(database_url: str, folder: Path, port: int, lab_port: int) 
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "config.settings.dev",
         "DATABASE_URL": database_url,
-        "BROKER_URL": "filesystem://",
+        "BROKER_URL": "filesystem://localhost",
         "BROKER_DIR": str(folder / "broker"),
         "LAB_URL": f"http://127.0.0.1:{lab_port}",
         "HUB_DOMAIN": "localhost",
@@ -102,6 +102,7 @@ def demo_environment(database_url: str, folder: Path, port: int, lab_port: int) 
         "JOB_TICK_SECONDS": "2",
         "LOG_LEVEL": "WARNING",
         "PYTHONUNBUFFERED": "1",
+        "PYTHONWARNINGS": "ignore:You're running the worker",
     }
 
 
