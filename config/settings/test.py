@@ -1,9 +1,13 @@
-"""The test suite: fast password hashing, static files without a manifest, the hub on `hub.test`."""
+"""The test suite: fast password hashing, static files without a manifest, the hub on `hub.localhost`, and a broker that
+nobody listens to unless a test or BROKER_URL names one."""
 
 from .base import *
+from .base import env
 
 SECRET_KEY = "tests-only"  # noqa: S105
 ALLOWED_HOSTS = ["*"]
 HUB_DOMAIN = "hub.localhost"
 PUBLIC_URL = "http://hub.localhost"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+BROKER_URL = env("BROKER_URL", default="memory://")
+BROKER_QUEUE = env("BROKER_QUEUE", default="chapterhouse-test")
