@@ -44,7 +44,7 @@ class ConnectForm(forms.Form):
             self.fields["name"].initial = _free_name(provider)
             self._offer_environments()
         if auth.kind != "oauth2":
-            for declared in services.credential_fields(provider, auth.kind):
+            for declared in services.credential_fields(provider.slug, auth.kind):
                 self.fields[_PREFIX + declared["name"]] = _credential_field(declared)
 
     def _offer_environments(self) -> None:
