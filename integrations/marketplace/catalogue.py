@@ -93,4 +93,5 @@ def catalogue(user: Any, search: Search) -> Catalogue:
 
 
 def _in_use(card: Card) -> bool:
-    return any(one.connection.status != one.connection.Status.DISCONNECTED for one in card.connections)
+    """Connected, or about to be; not what was disconnected or begun and left."""
+    return any(one.state.tone != "idle" for one in card.connections)

@@ -30,8 +30,8 @@ class ChapterSite(admin.AdminSite):
         return {**super().each_context(request), "site_header": chapter.name if chapter else self.site_header}
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        """The marketplace at `/admin/marketplace/`, before the site's own catch-all. Without "view on site": it would look
-        for any row of any table, and nothing here has a page of its own."""
+        """The marketplace at `/admin/marketplace/`, before the site's own catch-all; without "view on site", which would look
+        for any row of any table and has nothing to show."""
         from .urls import pages
 
         inside = include((pages(ADMIN), "marketplace"), namespace="marketplace")

@@ -37,7 +37,9 @@ class State:
         return f"{self.words} {told(self.at, timezone.now())}"
 
 
-def connection_state(connection: Connection, *, running: bool, failing: bool, set_aside: int) -> State:
+def connection_state(
+    connection: Connection, *, running: bool, failing: bool, set_aside: int, has_credential: bool
+) -> State:
     """The most urgent thing to say. `failing`: a resource's last read failed; `set_aside`: records a person must look at."""
     since = {"at": connection.status_since, "counts_from": "since"}
     if connection.status == Status.EXPIRED:
@@ -45,6 +47,10 @@ def connection_state(connection: Connection, *, running: bool, failing: bool, se
     if connection.status == Status.ERROR:
         return State(tone="bad", words="Needs attention since", **since)
     if connection.status == Status.DISCONNECTED:
+        if has_credential:
+            return State(tone="warn", words="Waiting for you to choose the account")
+        if connection.connected_at is None:
+            return State(tone="idle", words="Sign-in not finished")
         return State(tone="idle", words="Disconnected since", **since)
     if running:
         return State(tone="busy", words="Syncing now")

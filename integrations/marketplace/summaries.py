@@ -9,7 +9,7 @@ from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from integrations import registry, roles
-from integrations.connections.models import Connection
+from integrations.connections.models import Connection, Credential
 from integrations.provider import Provider
 from integrations.sync.models import QuarantinedRecord, ResourceState, SyncRun
 
@@ -26,19 +26,20 @@ class Summary:
 
 
 def with_activity(connections: QuerySet[Connection]) -> QuerySet[Connection]:
-    """Annotated with `running`, `failing` and `set_aside`."""
+    """Annotated with `running`, `failing`, `set_aside` and `has_credential`."""
     mine = {"connection": OuterRef("pk")}
     open_quarantine = QuarantinedRecord.objects.filter(**mine, resolved_at=None).order_by().values("connection")
     return connections.annotate(
         running=Exists(SyncRun.objects.filter(**mine, state__in=ACTIVE)),
         failing=Exists(ResourceState.objects.filter(**mine, enabled=True).exclude(last_error="")),
+        has_credential=Exists(Credential.objects.filter(**mine, secret__isnull=False)),
         set_aside=Coalesce(Subquery(open_quarantine.annotate(n=Count("pk")).values("n")), 0),
     )
 
 
 def summary(connection: Connection, provider: Provider) -> Summary:
     """`connection` comes from `with_activity`."""
-    activity = {name: getattr(connection, name) for name in ("running", "failing", "set_aside")}
+    activity = {name: getattr(connection, name) for name in ("running", "failing", "set_aside", "has_credential")}
     return Summary(
         connection=connection,
         provider=provider,

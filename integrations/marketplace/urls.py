@@ -18,6 +18,7 @@ def pages(face: Face) -> list[URLPattern]:
         path("", face.page(catalogue.catalogue), name="catalogue"),
         path("providers/<slug:slug>/", face.page(catalogue.provider), name="provider"),
         path("providers/<slug:slug>/connect/", face.page(connect.connect), name="connect"),
+        path("providers/<slug:slug>/connected/", face.page(connect.arrived), name="arrived"),
         path(of, face.page(connection.connection), name="connection"),
         path(of + "account/", face.page(connect.account), name="account"),
         path(of + "reconnect/", face.page(connect.reconnect), name="reconnect"),
@@ -30,6 +31,7 @@ def pages(face: Face) -> list[URLPattern]:
         path(of + "runs/", face.page(connection.runs), name="runs"),
         path("runs/<uuid:pk>/", face.page(runs.run), name="run"),
         path("runs/<uuid:pk>/cancel/", face.page(runs.cancel), name="cancel"),
+        path("runs/<uuid:pk>/approve/", face.page(runs.approve), name="approve"),
     ]
 
 

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from django.utils import timezone
+
 from integrations import registry
 from integrations.connections import services
 from integrations.connections.models import Connection
@@ -39,14 +41,14 @@ def admin(sydney):
 def asked(monkeypatch) -> SimpleNamespace:
     """What the pages ask of the services, which answer at once: the pages' own behaviour is tested here, the services' in
     their own tests and both together in tests/browser."""
-    calls = SimpleNamespace(connect=[], oauth=[], chosen=[], tested=[], disconnected=[], synced=[], cancelled=[])
+    calls = SimpleNamespace(connect=[], oauth=[], chosen=[], disconnected=[], synced=[], cancelled=[], approved=[])
 
     def connect_with_secret(**wish):
         calls.connect.append(wish)
         connection = wish["connection"] or Connection(provider=wish["provider"], name=wish["name"])
         connection.status, connection.auth_kind = Connection.Status.CONNECTED, wish["auth_kind"]
         connection.account_id, connection.account_name = "acct_1", "Sydney Inc"
-        connection.environment = wish["environment"]
+        connection.environment, connection.connected_at = wish["environment"], timezone.now()
         connection.save()
         return connection
 
@@ -63,12 +65,15 @@ def asked(monkeypatch) -> SimpleNamespace:
         "connect_with_secret": connect_with_secret,
         "begin_oauth": begin_oauth,
         "accounts": lambda connection: [{"id": "a1", "name": "Sydney Inc"}, {"id": "a2", "name": "Sydney Events"}],
-        "choose_account": lambda connection, account: calls.chosen.append((connection.pk, account)),
-        "test": lambda connection: SimpleNamespace(ok=True, message="", milliseconds=143),
+        "choose_account": lambda connection, account: calls.chosen.append((connection.pk, account)) or connection,
+        "test": lambda connection: services.TestResult(
+            ok=True, message="Tillstream answered in 143 ms.", milliseconds=143
+        ),
         "disconnect": lambda connection, *, user=None: calls.disconnected.append((connection.pk, user.username)),
     }.items():
         monkeypatch.setattr(services, name, fake)
     monkeypatch.setattr(syncing, "request_sync", request_sync)
+    monkeypatch.setattr(syncing, "approve", lambda run, *, user: calls.approved.append((run.pk, user.username)) or run)
     monkeypatch.setattr(syncing, "cancel", lambda run: calls.cancelled.append(run.pk))
     return calls
 

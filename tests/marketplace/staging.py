@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 from django.contrib.auth.models import Group, User
@@ -53,7 +54,8 @@ def make_connection(chapter: Chapter, provider: str = "tillstream", name: str = 
         connection = Connection.objects.create(provider=provider, name=name, **values)
         if since:  # set by the database's clock on insert
             Connection.objects.filter(pk=connection.pk).update(status_since=since)
-        Credential.objects.create(connection=connection, secret=CANARY)
+        if values["status"] != Connection.Status.DISCONNECTED:
+            Credential.objects.create(connection=connection, secret=json.dumps({"key": CANARY}))
         return connection
 
 

@@ -23,7 +23,7 @@ LETTERS = "/marketplace/providers/birdpost/connect/"
 
 def test_a_key_connects_and_leads_to_the_connection(sydney, admin, asked):
     answer = admin.post(TILL, {"how": "api_key", "name": "Sydney till", "credential_key": KEY}, follow=True)
-    assert "“Sydney till” is connected to Sydney Inc." in answer.content.decode()
+    assert "“Sydney till” is connected to Sydney Inc. A first sync has begun." in answer.content.decode()
     (wish,) = asked.connect
     assert wish["fields"] == {"key": KEY}
     assert (wish["provider"], wish["auth_kind"], wish["environment"]) == ("tillstream", "api_key", "live")
@@ -62,7 +62,7 @@ def test_what_the_vendor_refuses_stands_beside_its_field(admin, monkeypatch):
 
 def test_a_vendor_that_does_not_answer_is_a_sentence_and_not_an_error_page(admin, monkeypatch):
     def silent(**wish):
-        raise Temporary("Tillstream did not answer within 10 seconds. Try again in a minute.")
+        raise ConnectError("Tillstream did not answer within 10 seconds. Try again in a minute.")
 
     monkeypatch.setattr(services, "connect_with_secret", silent)
     answer = admin.post(TILL, {"how": "api_key", "name": "Sydney till", "credential_key": KEY})
@@ -120,7 +120,53 @@ def test_signing_in_at_the_vendor_leaves_by_a_page_that_leads_on_by_itself(admin
     assert f'href="{address}"' in page
     (wish,) = asked.oauth
     assert (wish["provider"], wish["name"], wish["environment"]) == ("ledgerly", "Sydney ledger", "live")
-    assert wish["browser"]
+    assert len(wish["browser"]) >= 32
+    assert answer.cookies["signing_in"].value == wish["browser"], "only this browser may finish"
+    assert wish["return_to"] == "/marketplace/providers/ledgerly/connected/?name=Sydney+ledger"
+
+
+def test_a_sign_in_that_cannot_begin_says_why(admin, monkeypatch):
+    def refuse(**wish):
+        raise ConnectError("No Ledgerly app is registered here, so nobody can sign in yet.")
+
+    monkeypatch.setattr(services, "begin_oauth", refuse)
+    answer = admin.post(LEDGER, {"how": "oauth2", "name": "Sydney ledger"})
+    assert answer.status_code == 422
+    assert "No Ledgerly app is registered here" in answer.content.decode()
+
+
+def test_coming_back_from_the_vendor_leads_to_the_connection(sydney, melbourne, admin):
+    connection = make_connection(sydney, "ledgerly", "Sydney ledger")
+    make_connection(melbourne, "ledgerly", "Melbourne ledger")
+    answer = admin.get("/marketplace/providers/ledgerly/connected/?name=Sydney+ledger", follow=True)
+    assert answer.redirect_chain == [(f"/marketplace/connections/{connection.pk}/", 302)]
+    assert "“Sydney ledger” is connected to Sydney Inc." in answer.content.decode()
+    for name in ("Melbourne+ledger", "", "%00"):
+        assert admin.get(f"/marketplace/providers/ledgerly/connected/?name={name}").status_code == 404
+
+
+def test_coming_back_with_several_accounts_leads_to_the_choice(sydney, admin):
+    connection = waiting_for_account(sydney)
+    answer = admin.get("/marketplace/providers/ledgerly/connected/?name=Ledger")
+    assert answer["Location"] == f"/marketplace/connections/{connection.pk}/account/"
+
+
+def waiting_for_account(sydney) -> Connection:
+    connection = make_connection(sydney, "ledgerly", "Ledger", account_id="", account_name="", connected_at=None)
+    with hub.enter(sydney):
+        Connection.objects.filter(pk=connection.pk).update(status=Connection.Status.DISCONNECTED)
+    return connection
+
+
+def test_a_sign_in_that_was_begun_and_left_says_so_and_gives_its_name_free(sydney, admin, asked):
+    left = make_connection(
+        sydney, name="Sydney till", status=Connection.Status.DISCONNECTED, connected_at=None, account_id=""
+    )
+    assert "Sign-in not finished" in admin.get("/marketplace/").content.decode()
+    assert "Begin again" in admin.get(f"/marketplace/connections/{left.pk}/").content.decode()
+    form = {"how": "api_key", "name": " Sydney   till ", "credential_key": KEY}
+    admin.post(TILL, form)
+    assert asked.connect[0]["name"] == "Sydney till"
 
 
 def test_before_signing_in_the_reasons_for_every_permission_are_shown(admin):
@@ -151,8 +197,9 @@ def test_reconnecting_keeps_the_name_and_asks_only_for_the_credential(sydney, ad
 
 
 def test_a_sign_in_that_opens_several_accounts_asks_which(sydney, admin, asked):
-    connection = make_connection(sydney, "ledgerly", "Ledger", account_id="", auth_kind="oauth2")
+    connection = waiting_for_account(sydney)
     address = f"/marketplace/connections/{connection.pk}/account/"
+    assert "Waiting for you to choose the account" in admin.get("/marketplace/?show=attention").content.decode()
     assert "Choose the account" in admin.get(f"/marketplace/connections/{connection.pk}/").content.decode()
     page = admin.get(address).content.decode()
     assert "Sydney Inc" in page

@@ -135,6 +135,22 @@ def test_a_run_can_be_stopped_while_it_goes_on(sydney, admin, asked, till):
     assert asked.cancelled == [run.pk]
 
 
+def test_a_plan_waits_for_a_person_and_is_carried_out_on_approval(sydney, admin, asked, till):
+    run = make_run(sydney, till, state=SyncRun.State.PLANNED, message="120 of 200 customers would be deleted.")
+    page = text(admin.get(at(run)))
+    assert "120 of 200 customers would be deleted." in page
+    assert "Nothing has been deleted yet." in page
+    assert admin.post(at(run) + "approve/").status_code == 302
+    assert asked.approved == [(run.pk, "chapter-admin")]
+
+
+def test_what_was_never_planned_is_not_approved(sydney, admin, asked, till):
+    run = make_history(sydney, till)
+    assert "Approve" not in text(admin.get(at(run)))
+    assert "nothing to approve" in text(admin.post(at(run) + "approve/", follow=True))
+    assert asked.approved == []
+
+
 def test_a_run_that_is_over_is_not_stopped(sydney, admin, asked, till):
     run = make_history(sydney, till)
     assert "Stop this sync" not in text(admin.get(at(run)))

@@ -28,7 +28,7 @@ class ConnectForm(forms.Form):
     name = forms.CharField(
         max_length=100,
         label="Name of this connection",
-        help_text="What people here will call it, for example \u201cSydney ledger\u201d.",
+        help_text="What people here will call it, for example “Sydney ledger”.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     environment = forms.ChoiceField(label="Connect to", widget=forms.RadioSelect)
@@ -56,9 +56,9 @@ class ConnectForm(forms.Form):
             del self.fields["environment"]
 
     def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
+        name = " ".join(self.cleaned_data["name"].split())
         taken = Connection.objects.filter(provider=self.provider.slug, name=name).first()
-        if taken is None:
+        if taken is None or taken.connected_at is None:  # begun under that name, and never finished
             return name
         if taken.status == Connection.Status.DISCONNECTED:
             raise ValidationError(
@@ -103,6 +103,7 @@ def _credential_field(declared: dict[str, Any]) -> forms.CharField:
 
 def _free_name(provider: Provider) -> str:
     """The vendor's name, with a number when it is taken."""
-    taken = set(Connection.objects.filter(provider=provider.slug).values_list("name", flat=True))
+    known = Connection.objects.filter(provider=provider.slug, connected_at__isnull=False)
+    taken = set(known.values_list("name", flat=True))
     names = (provider.name if n == 1 else f"{provider.name} {n}" for n in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)

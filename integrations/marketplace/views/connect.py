@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from integrations.connections import services
+from integrations.connections.browser import browser_of, remember
 from integrations.connections.errors import ConnectError
-from integrations.connections.models import Connection
+from integrations.connections.models import Connection, Credential
 from integrations.marketplace import access, words
 from integrations.marketplace.faces import here, show
 from integrations.marketplace.forms import AccountForm, ConnectForm
@@ -37,6 +39,15 @@ def reconnect(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _connect(request, provider, connection)
 
 
+@require_safe
+def arrived(request: HttpRequest, slug: str) -> HttpResponse:
+    """Back from the vendor, signed in: on to the connection, which had no address of its own when the person left."""
+    provider = access.provider_or_404(slug)
+    access.require(request.user, "connect", provider)
+    name = request.GET.get("name", "").replace("\x00", "")
+    return _connected(request, get_object_or_404(Connection, provider=slug, name=name))
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Which of the vendor's accounts the connection is for."""
@@ -47,22 +58,26 @@ def account(request: HttpRequest, pk: UUID) -> HttpResponse:
         return _account_page(request, provider, connection, None, str(error))
     form = AccountForm(_sent(request), accounts=accounts, initial={"account": connection.account_id})
     if request.method == "POST" and form.is_valid():
-        services.choose_account(connection, form.cleaned_data["account"])
-        messages.success(
-            request, f"\u201c{connection.name}\u201d now reads {connection.account_name or 'that account'}."
-        )
-        return redirect(here(request).url("connection", connection.pk))
+        try:
+            return _connected(request, services.choose_account(connection, form.cleaned_data["account"]))
+        except ConnectError as error:
+            form.add_error("account", str(error))
     return _account_page(request, provider, connection, form)
+
+
+def needs_account(connection: Connection) -> bool:
+    """Signed in, but the vendor has several accounts and none was chosen yet."""
+    waits = connection.status == Connection.Status.DISCONNECTED and not connection.account_id
+    return waits and Credential.objects.filter(pk=connection.pk, secret__isnull=False).exists()
 
 
 def _connect(request: HttpRequest, provider: Provider, connection: Connection | None) -> HttpResponse:
     auth = _chosen_auth(request, provider, connection)
     form = ConnectForm(_sent(request), provider=provider, auth=auth, connection=connection)
     if request.method == "POST" and form.is_valid():
-        if auth.kind == "oauth2":
-            return _leave_for(request, provider, form)
-        if made := _connect_with(request, form):
-            return _connected(request, made)
+        answer = _leave_for(request, form) if auth.kind == "oauth2" else _connect_with(request, form)
+        if answer is not None:
+            return answer
     return show(
         request,
         "marketplace/connect.html",
@@ -78,11 +93,6 @@ def _connect(request: HttpRequest, provider: Provider, connection: Connection | 
     )
 
 
-def _sent(request: HttpRequest) -> QueryDict | None:
-    """What was sent, also when every field was left empty."""
-    return request.POST if request.method == "POST" else None
-
-
 def _chosen_auth(request: HttpRequest, provider: Provider, connection: Connection | None) -> Auth:
     """The way asked for, else the one the connection was made with, else the provider's first."""
     kinds = {auth.kind: auth for auth in provider.auths}
@@ -90,9 +100,15 @@ def _chosen_auth(request: HttpRequest, provider: Provider, connection: Connectio
     return kinds.get(asked, provider.auths[0])
 
 
-def _connect_with(request: HttpRequest, form: ConnectForm) -> Connection | None:
+def _sent(request: HttpRequest) -> QueryDict | None:
+    """What was sent, also when every field was left empty."""
+    return request.POST if request.method == "POST" else None
+
+
+def _connect_with(request: HttpRequest, form: ConnectForm) -> HttpResponse | None:
+    """None when it was refused: the form then says why."""
     try:
-        return services.connect_with_secret(
+        made = services.connect_with_secret(
             provider=form.provider.slug,
             name=form.chosen_name,
             auth_kind=form.auth.kind,
@@ -103,43 +119,47 @@ def _connect_with(request: HttpRequest, form: ConnectForm) -> Connection | None:
         )
     except ConnectError as error:
         form.refuse(str(error), error.fields)
-    except ProviderError as error:
-        form.refuse(str(error), {})
     except IntegrityError:  # the same form, sent twice at once
         form.refuse("", {"name": "Another connection already has this name. Choose a different one."})
+    else:
+        return _connected(request, made)
     return None
 
 
-def _leave_for(request: HttpRequest, provider: Provider, form: ConnectForm) -> HttpResponse:
+def _leave_for(request: HttpRequest, form: ConnectForm) -> HttpResponse | None:
     """A page that leads on to the vendor by itself, not a redirect: browsers hold every address that a form's answer
-    redirects to against `form-action`, and which addresses a vendor's sign-in passes through is not ours to know."""
-    face = here(request)
-    back = face.url("connection", form.connection.pk) if form.connection else face.url("provider", provider.slug)
-    address = services.begin_oauth(
-        provider=provider.slug,
-        name=form.chosen_name,
-        environment=form.chosen_environment,
-        user=request.user,
-        browser=request.session.session_key or "",
-        return_to=back,
-        connection=form.connection,
-    )
-    return show(request, "marketplace/leaving.html", {"provider": provider, "address": address})
+    redirects to against `form-action`, and which addresses a vendor's sign-in passes through is not ours to know.
+
+    None when it was refused: the form then says why.
+    """
+    browser = browser_of(request)
+    back = here(request).url("arrived", form.provider.slug)
+    try:
+        address = services.begin_oauth(
+            provider=form.provider.slug,
+            name=form.chosen_name,
+            environment=form.chosen_environment,
+            user=request.user,
+            browser=browser,
+            return_to=f"{back}?{urlencode({'name': form.chosen_name})}",
+            connection=form.connection,
+        )
+    except ConnectError as error:
+        form.refuse(str(error), error.fields)
+        return None
+    response = show(request, "marketplace/leaving.html", {"provider": form.provider, "address": address})
+    remember(response, request, browser)
+    return response
 
 
 def _connected(request: HttpRequest, connection: Connection) -> HttpResponse:
     face = here(request)
     if needs_account(connection):
         return redirect(face.url("account", connection.pk))
-    named = f" to {connection.account_name}" if connection.account_name else ""
-    messages.success(request, f"\u201c{connection.name}\u201d is connected{named}.")
+    if connection.status == Connection.Status.CONNECTED:
+        named = f" to {connection.account_name}" if connection.account_name else ""
+        messages.success(request, f"“{connection.name}” is connected{named}. A first sync has begun.")
     return redirect(face.url("connection", connection.pk))
-
-
-def needs_account(connection: Connection) -> bool:
-    """Signed in, but the vendor has several accounts and none was chosen."""
-    provider = access.provider_or_404(connection.provider)
-    return bool(provider.accounts and not connection.account_id and connection.status == Connection.Status.CONNECTED)
 
 
 def _account_page(

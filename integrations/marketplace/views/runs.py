@@ -15,6 +15,7 @@ from integrations.marketplace import access
 from integrations.marketplace.faces import here, show, wants_part
 from integrations.marketplace.states import ACTIVE, progress_sentence, run_state
 from integrations.sync import services as syncing
+from integrations.sync.models import SyncRun
 
 SET_ASIDE_SHOWN = 50
 
@@ -27,6 +28,7 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
     sentence = progress_sentence(found)
     said = hashlib.blake2b(sentence.encode(), digest_size=4).hexdigest()
     active = found.state in ACTIVE
+    may_sync = roles.may(request.user, "sync", provider)
     context = {
         "run": found,
         "provider": provider,
@@ -37,9 +39,20 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
         "said": said,
         "speak": request.GET.get("said") != said,
         "set_aside": list(found.quarantined_records.defer("body")[:SET_ASIDE_SHOWN]) if found.quarantined else [],
-        "may_cancel": active and roles.may(request.user, "sync", provider),
+        "may_cancel": active and may_sync,
+        "may_approve": found.state == SyncRun.State.PLANNED and may_sync,
     }
     return show(request, "marketplace/_run_live.html" if wants_part(request) else "marketplace/run.html", context)
+
+
+@require_POST
+def approve(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Carry out what a run only planned, because it would delete more than is usual."""
+    found, _ = access.run_or_404(request, pk, "sync")
+    if found.state != SyncRun.State.PLANNED:
+        messages.info(request, "There is nothing to approve here any more.")
+        return redirect(here(request).url("run", found.pk))
+    return redirect(here(request).url("run", syncing.approve(found, user=request.user).pk))
 
 
 @require_POST
