@@ -50,7 +50,7 @@ def test_a_wish_becomes_an_effect_through_worker_and_beat(effects, committed, br
         for n in range(20):
             enqueue(EFFECT, key=f"n{n:02}", chapter=committed["sydney"])
     until(lambda: len(effects(committed["sydney"])) == 21, "twenty jobs after one nudge")
-    assert time.perf_counter() - began < 10
+    assert time.perf_counter() - began < 20
 
     # Nobody nudges for these two: only the tick of the beats can bring them, the second after its worker has died.
     enqueue(EFFECT, key="later", run_at=timezone.now() + timedelta(seconds=1), chapter=committed["melbourne"])
