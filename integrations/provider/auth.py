@@ -20,6 +20,7 @@ class Scope:
 class Lookup:
     """Values read once after authorisation (`GET url`), kept on the connection: name -> dotted path in the answer.
 
+    They fill the `{names}` of the base URL: lower-case letters, digits and hyphens only, since a credential is sent there.
     `scheme` is the word before the token in the Authorization header.
     """
 
@@ -68,8 +69,9 @@ class ClientCredentials:
 class ApiKey:
     """A key pasted by a person. `template` makes the header's value; `{key}` is the key.
 
-    `pattern` is a regular expression the key must match, `hint` says in words what it looks like and where it is found.
-    `values` are derived from the key by named groups of `pattern` (Mailchimp's data centre).
+    `pattern` is a regular expression the whole key must match, `hint` says in words what it looks like and where it is
+    found. What named groups of `pattern` match is kept on the connection and fills the `{names}` of the base URL
+    (Mailchimp's data centre): lower-case letters, digits and hyphens only.
     """
 
     kind: ClassVar[str] = "api_key"
