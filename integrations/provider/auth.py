@@ -69,9 +69,8 @@ class ClientCredentials:
 class ApiKey:
     """A key pasted by a person. `template` makes the header's value; `{key}` is the key.
 
-    `pattern` is a regular expression the whole key must match, `hint` says in words what it looks like and where it is
-    found. What named groups of `pattern` match is kept on the connection and fills the `{names}` of the base URL
-    (Mailchimp's data centre): lower-case letters, digits and hyphens only.
+    `pattern` is a regular expression the key must match, `hint` says in words what it looks like and where it is found.
+    `values` are derived from the key by named groups of `pattern` (Mailchimp's data centre).
     """
 
     kind: ClassVar[str] = "api_key"
