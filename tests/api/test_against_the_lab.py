@@ -10,17 +10,12 @@ import requests
 from integrations import hub
 from integrations.connections.models import Connection, Credential
 from integrations.hub.models import Job
-from integrations.lab.app import make_lab
-from integrations.lab.server import serve
-from integrations.sync import engine
-from integrations.sync import services as syncing
-from integrations.sync.models import SyncRun
 
-from .conftest import Caller, problem
+from .conftest import STRIPE_KEY as KEY
+from .conftest import problem, synced
 
 pytestmark = [pytest.mark.django_db, pytest.mark.services]
 
-KEY = "rk_test_{}Demo0000000000000000"
 ALL = tuple(f"integrations.{act}_connection" for act in ("view", "connect", "sync"))
 
 
@@ -29,45 +24,13 @@ def _sample_providers():
     """Here the installed ones."""
 
 
-@pytest.fixture(scope="module")
-def running_lab():
-    with serve(make_lab()) as serving:
-        yield serving.url
-
-
 @pytest.fixture(autouse=True)
-def lab(running_lab, settings):
-    settings.LAB_URL = running_lab
-    requests.post(f"{running_lab}/_lab/reset", json={}, timeout=5)
-    return running_lab
+def _lab(lab):
+    """Every test here has the lab for a vendor."""
 
 
 def fault(lab: str, **asked: object) -> None:
     assert requests.post(f"{lab}/_lab/faults", json=asked, timeout=5).status_code == 200
-
-
-@pytest.fixture
-def stripe(with_key):
-    """`stripe(chapter)`: a caller whose chapter has connected Stripe, with nothing queued any more."""
-
-    def make(chapter) -> Caller:
-        caller = with_key(chapter)
-        sent = {"fields": {"key": KEY.format(chapter.slug)}, "environment": "lab"}
-        assert caller.post("integrations/stripe/connect", sent).status_code == 201
-        with hub.enter(chapter):
-            syncing.cancel_all(Connection.objects.get())
-        return caller
-
-    return make
-
-
-def synced(caller: Caller, resource: str) -> None:
-    """Ask for a sync and run what was queued, as a worker would."""
-    runs = caller.post(f"integrations/stripe/sync/{resource}", {}).json()["runs"]
-    with hub.enter(caller.chapter):
-        for asked in runs:
-            run = SyncRun.objects.get(pk=asked["id"])
-            assert engine.run_sync(run.connection, run.resource, run=run).state in ("succeeded", "partial"), run.message
 
 
 # --- connecting -------------------------------------------------------------------------------------------------------
