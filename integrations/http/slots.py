@@ -34,12 +34,17 @@ def hold(caller: Caller, waiting: float) -> Iterator[None]:
     if not count:
         yield
         return
-    account = zlib.crc32(f"{caller.provider.slug}|{caller.environment}:{caller.account}".encode()) - 2**31
+    account = account_of(caller)
     slot = _wait(account, count, time.monotonic() + waiting)
     try:
         yield
     finally:
         _release(account, slot)
+
+
+def account_of(caller: Caller) -> int:
+    """The first half of the lock's key. Two accounts that share one only wait for each other."""
+    return zlib.crc32(f"{caller.provider.slug}|{caller.environment}:{caller.account}".encode()) - 2**31
 
 
 def _wait(account: int, count: int, until: float) -> int:

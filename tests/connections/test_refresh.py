@@ -19,7 +19,7 @@ from integrations.provider import AuthExpired, Permanent, Temporary
 from tests import fakes
 from tests.http.vendor import Reply, as_json, half, page
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.django_db, pytest.mark.services]
 
 
 def signed_in(chapter, vendor, provider=fakes.LEDGER, **changes):

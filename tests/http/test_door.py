@@ -63,6 +63,16 @@ def test_the_key_is_not_sent_to_another_address(door, vendor, address):
     assert vendor.requests == []
 
 
+def test_a_password_that_lies_in_the_home_folder_is_not_sent(door, vendor, monkeypatch, tmp_path):
+    (tmp_path / ".netrc").write_text("machine api.acme.example login somebody password else\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    vendor.on("/v1/things", as_json({}))
+    door.fetch("GET", "/things")
+    door.session.get("https://api.acme.example/v1/things")
+    assert vendor.requests[0].headers["authorization"] == "Bearer key_canary_1234"
+    assert "authorization" not in vendor.requests[1].headers
+
+
 @pytest.mark.parametrize("header", [{"X-A": "a\r\nX-B: b"}, {"X-A\n": "a"}, {"X-A": "\u4f60"}, {"X-A": 7}])
 def test_a_header_that_cannot_be_sent_is_said(door, vendor, header):
     with pytest.raises(Permanent, match="made of these characters"):

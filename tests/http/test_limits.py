@@ -206,6 +206,24 @@ def test_only_so_many_requests_are_in_flight_at_once(vendor):
     assert highest == 2
 
 
+def test_the_slots_of_other_processes_count(django_db_setup):
+    from django.db import connection
+
+    who = caller(fakes.THROTTLED)
+    account = slots.account_of(who)
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s, 0), pg_advisory_lock(%s, 1)", [account, account])
+            with pytest.raises(slots.NoSlot), slots.hold(who, 0.1):
+                pytest.fail("a third slot")
+            cursor.execute("SELECT pg_advisory_unlock(%s, 1)", [account])
+            with slots.hold(who, 0.1):
+                pass
+    finally:
+        other.close()
+
+
 def test_when_no_slot_comes_free_the_caller_is_told_to_come_later():
     who = caller(fakes.THROTTLED)
     with slots.hold(who, 0), slots.hold(who, 0), pytest.raises(slots.NoSlot), slots.hold(who, 0.1):
