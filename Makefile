@@ -40,11 +40,11 @@ test-browser: $(VENV)/.installed ## the pages in a real Chromium
 lint: $(VENV)/.installed ## ruff, mypy, the rooms' import rules, bandit
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy integrations/provider providers
-	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
-	@$(BIN)/bandit -q -c pyproject.toml -r config integrations providers members finance
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/bandit -q -ll -c pyproject.toml -r config integrations providers members finance
 
 audit: $(VENV)/.installed ## known vulnerabilities in what requirements.txt pins
-	@$(BIN)/pip-audit --progress-spinner off -r requirements.txt --no-deps --disable-pip
+	@$(BIN)/python .ci/audit
 
 clean: ## forget the demo's database and files
 	rm -rf .demo

@@ -6,9 +6,9 @@ from datetime import date, datetime
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from integrations.canonical import Canonical, Country, Currency, Decimals, LongText, Money, Text
+from integrations.canonical import Canonical, Country, Currency, Decimals, Email, LongText, Money, Text
 
 
 class Party(Canonical):
@@ -21,7 +21,7 @@ class Party(Canonical):
     name: Text
     given_name: Text | None = None
     family_name: Text | None = None
-    email: EmailStr | None = None
+    email: Email | None = None
     phone: Annotated[Text, Field(max_length=40)] | None = None
     tax_number: Text | None = None
     currency: Currency | None = None

@@ -18,6 +18,11 @@ def minor(**kwargs: object) -> models.BigIntegerField:
     return models.BigIntegerField(**kwargs)
 
 
+def natural(field: str, name: str) -> models.Index:
+    """What matching looks records up by; the many empty ones are left out."""
+    return models.Index(fields=[field], condition=~models.Q(**{field: ""}), name=name)
+
+
 class Party(Synced):
     """Who owes or pays."""
 
@@ -26,7 +31,7 @@ class Party(Synced):
     name = models.CharField(max_length=500)
     given_name = models.CharField(max_length=500, blank=True, default="")
     family_name = models.CharField(max_length=500, blank=True, default="")
-    email = models.EmailField(max_length=320, blank=True, default="", db_index=True)
+    email = models.EmailField(max_length=320, blank=True, default="")
     phone = models.CharField(max_length=40, blank=True, default="")
     tax_number = models.CharField(max_length=500, blank=True, default="")
     currency = models.CharField(max_length=3, blank=True, default="")
@@ -36,6 +41,7 @@ class Party(Synced):
     class Meta:
         ordering: ClassVar = ["name"]
         verbose_name_plural = "parties"
+        indexes: ClassVar = [natural("email", "party_email"), natural("number", "party_number")]
 
     def __str__(self) -> str:
         return self.name
@@ -43,7 +49,7 @@ class Party(Synced):
 
 class Invoice(Synced):
     type = models.CharField(max_length=12)
-    number = models.CharField(max_length=500, blank=True, default="", db_index=True)
+    number = models.CharField(max_length=500, blank=True, default="")
     reference = models.CharField(max_length=500, blank=True, default="")
     party = models.ForeignKey(Party, null=True, blank=True, on_delete=models.PROTECT, related_name="invoices")
     issued_on = models.DateField()
@@ -61,6 +67,7 @@ class Invoice(Synced):
 
     class Meta:
         ordering: ClassVar = ["-issued_on"]
+        indexes: ClassVar = [natural("number", "invoice_number")]
 
     def __str__(self) -> str:
         return self.number or str(self.id)
@@ -85,7 +92,7 @@ class InvoiceLine(models.Model):
 
 
 class Payment(Synced):
-    processor_ref = models.CharField(max_length=500, db_index=True)
+    processor_ref = models.CharField(max_length=500)
     status = models.CharField(max_length=20)
     direction = models.CharField(max_length=3, default="in")
     currency = currency()
@@ -103,6 +110,7 @@ class Payment(Synced):
 
     class Meta:
         ordering: ClassVar = ["-occurred_at"]
+        indexes: ClassVar = [natural("processor_ref", "payment_ref")]
 
     def __str__(self) -> str:
         return self.processor_ref
@@ -120,6 +128,7 @@ class Refund(Synced):
 
     class Meta:
         ordering: ClassVar = ["-occurred_at"]
+        indexes: ClassVar = [natural("processor_ref", "refund_ref")]
 
     def __str__(self) -> str:
         return self.processor_ref
@@ -136,6 +145,7 @@ class Dispute(Synced):
 
     class Meta:
         ordering: ClassVar = ["-occurred_at"]
+        indexes: ClassVar = [natural("processor_ref", "dispute_ref")]
 
     def __str__(self) -> str:
         return self.processor_ref
@@ -155,6 +165,7 @@ class Payout(Synced):
 
     class Meta:
         ordering: ClassVar = ["-initiated_at"]
+        indexes: ClassVar = [natural("processor_ref", "payout_ref")]
 
     def __str__(self) -> str:
         return self.processor_ref
@@ -164,7 +175,7 @@ class BalanceEntry(Synced):
     processor_ref = models.CharField(max_length=500)
     category = models.CharField(max_length=500)
     kind = models.CharField(max_length=500)
-    source_ref = models.CharField(max_length=500, blank=True, default="", db_index=True)
+    source_ref = models.CharField(max_length=500, blank=True, default="")
     status = models.CharField(max_length=10)
     currency = currency()
     gross_minor = minor()
@@ -177,6 +188,10 @@ class BalanceEntry(Synced):
 
     class Meta:
         ordering: ClassVar = ["-occurred_at"]
+        indexes: ClassVar = [
+            natural("processor_ref", "balance_entry_ref"),
+            natural("source_ref", "balance_entry_source"),
+        ]
         verbose_name_plural = "balance entries"
 
     def __str__(self) -> str:

@@ -139,7 +139,7 @@ def register() -> None:
             canonical=canonical.Invoice,
             model=models.Invoice,
             row=_invoice,
-            children=(Children(model=models.InvoiceLine, parent="invoice_id", rows=_lines),),
+            children=(Children(field="lines", model=models.InvoiceLine, parent="invoice_id", rows=_lines),),
             natural_keys=(("type", "number"),),
             refs={"party": "finance.party"},
         ),

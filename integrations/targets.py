@@ -15,12 +15,18 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Children:
-    """Rows that belong to a record and are replaced with it (invoice lines). `rows(record)` gives their columns; `parent`
-    is the column that holds the record's id."""
+    """Rows that belong to a record and are replaced with it (invoice lines). `field` is the canonical list they come from,
+    `rows(record)` gives their columns; `parent` is the column that holds the record's id.
 
+    With a `key` (columns that tell siblings apart) a system replaces only the children it ever spoke of: several systems may
+    each say something about one member.
+    """
+
+    field: str
     model: type[models.Model]
     parent: str
     rows: Callable[[BaseModel], list[dict[str, Any]]]
+    key: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +36,9 @@ class Target:
     `canonical` is the versioned pydantic model, `model` the root table, `row(record)` its columns (without id). A natural
     key is a tuple of canonical fields that, all present and equal, mean the same record; the first that matches wins and an
     ambiguous one matches nothing. `refs` are the canonical fields that hold ids of other targets: field -> target name.
-    `title(row)` is how one is called on a page.
+
+    A canonical field is found again in the column of its name, `<field>_id` for a reference, `<field>_minor` for money (in
+    the row's `currency`), or as `renamed` says.
     """
 
     name: str
@@ -41,6 +49,7 @@ class Target:
     children: tuple[Children, ...] = ()
     natural_keys: tuple[tuple[str, ...], ...] = ()
     refs: Mapping[str, str] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
     permission: str = ""
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from integrations.canonical import Canonical, Country, Text
+from integrations.canonical import Canonical, Country, Email, Text
 
 _PART = ConfigDict(extra="forbid", str_strip_whitespace=True)
 State = Literal["granted", "denied", "withdrawn", "pending_double_opt_in", "not_asked", "suppressed"]
@@ -44,7 +44,7 @@ class Member(Canonical):
     given_name: Text | None = None
     family_name: Text | None = None
     display_name: Text
-    email: EmailStr | None = None
+    email: Email | None = None
     phone: Annotated[Text, Field(max_length=40)] | None = None
     address: Address | None = None
     birth_date: date | None = None

@@ -25,7 +25,7 @@ class Member(Synced):
     given_name = models.CharField(max_length=500, blank=True, default="")
     family_name = models.CharField(max_length=500, blank=True, default="")
     display_name = models.CharField(max_length=500)
-    email = models.EmailField(max_length=320, blank=True, default="", db_index=True)
+    email = models.EmailField(max_length=320, blank=True, default="")
     phone = models.CharField(max_length=40, blank=True, default="")
     address = models.JSONField(null=True, blank=True)
     birth_date = models.DateField(null=True, blank=True)
@@ -36,6 +36,7 @@ class Member(Synced):
 
     class Meta:
         ordering: ClassVar = ["display_name"]
+        indexes: ClassVar = [models.Index(fields=["email"], condition=~models.Q(email=""), name="member_email")]
 
     def __str__(self) -> str:
         return self.display_name

@@ -50,7 +50,15 @@ def register() -> None:
             canonical=canonical.Member,
             model=models.Member,
             row=_member,
-            children=(Children(model=models.MemberConsent, parent="member_id", rows=_consents),),
+            children=(
+                Children(
+                    field="consents",
+                    model=models.MemberConsent,
+                    parent="member_id",
+                    rows=_consents,
+                    key=("channel", "purpose"),
+                ),
+            ),
             natural_keys=(("member_number",), ("email", "family_name", "given_name")),
         ),
         Target(
@@ -59,6 +67,7 @@ def register() -> None:
             canonical=canonical.Audience,
             model=models.Audience,
             row=_audience,
+            renamed={"created_at": "listed_at"},
         ),
         Target(
             name="members.tag",

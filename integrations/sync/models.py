@@ -17,7 +17,9 @@ class ResourceState(models.Model):
     enabled = models.BooleanField(default=True)
     cursor = models.CharField(max_length=100, blank=True, default="", help_text="Newest cursor value seen, RFC 3339")
     position = models.JSONField(null=True, blank=True, help_text="Where an unfinished read continues")
-    last_complete_at = models.DateTimeField(null=True, blank=True)
+    last_complete_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the last complete read began: all that was there then is here"
+    )
     last_error = models.TextField(blank=True, default="")
 
     class Meta:
@@ -53,6 +55,7 @@ class SyncRun(models.Model):
     triggered_by = models.ForeignKey("auth.User", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     full = models.BooleanField(default=False, help_text="Read everything, not only what changed")
     plan_only = models.BooleanField(default=False)
+    approved = models.BooleanField(default=False, help_text="A person said yes to deletes beyond the brake")
     job_id = models.BigIntegerField(null=True, blank=True)
     total = models.PositiveIntegerField(null=True, blank=True, help_text="How many the vendor said there are")
     fetched = models.PositiveIntegerField(default=0)
@@ -79,6 +82,8 @@ class RecordLink(models.Model):
     """Their id <-> our id, with what both sides last agreed on. The only thing a sync may key on.
 
     `content_hash`: hex blake2b-128 of the mapped record. `refs`: references not yet resolved, `{field: [resource, key]}`.
+    A record inside another one's list (`Within`) has the external id `<parent's>/<its own>`. `base` is canonical, without
+    the fields that are None.
     """
 
     class State(models.TextChoices):
@@ -93,7 +98,8 @@ class RecordLink(models.Model):
         MANUAL = "manual", "Linked by a person"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="links")
+    # link_theirs_once begins with the connection: an index of its own would only slow a load down.
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="links", db_index=False)
     resource = models.CharField(max_length=60)
     external_id = models.CharField(max_length=255)
     target = models.CharField(max_length=60)
@@ -119,6 +125,13 @@ class RecordLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.resource} {self.external_id}"
+
+
+class SeenKey(models.Model):
+    """What a complete read has shown so far, where absence will mean deletion. Emptied when the read ends or begins anew."""
+
+    state = models.ForeignKey(ResourceState, on_delete=models.CASCADE, related_name="+", db_index=False)
+    external_id = models.CharField(max_length=255)
 
 
 class QuarantinedRecord(models.Model):

@@ -1,0 +1,162 @@
+"""Read a provider's records into a chapter, now and in this process.
+
+The last line is `created=N updated=N unchanged=N quarantined=N seconds=S`; the exit code is 1 when something could not be read.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from integrations import hub, registry
+from integrations.connections.models import Connection
+from integrations.provider import Provider, Resource
+from integrations.sync import services
+from integrations.sync.engine import run_sync
+from integrations.sync.models import SyncRun
+
+COUNTS = ("created", "updated", "unchanged", "quarantined")
+
+
+class Command(BaseCommand):
+    help = "Read a provider's records into a chapter: sync sydney xero contacts"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("chapter", help="Slug of the chapter")
+        parser.add_argument("provider", help="Slug of the provider")
+        parser.add_argument("resource", nargs="?", help="One resource; all of them when left out")
+        parser.add_argument(
+            "--connection", help="Name or id, where the chapter has several connections of the provider"
+        )
+        parser.add_argument("--full", action="store_true", help="Read everything, not only what changed")
+        parser.add_argument("--plan", action="store_true", help="Only count what would happen; nothing is kept")
+        parser.add_argument("--approve", action="store_true", help="Let deletions beyond the brake through")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        began = time.monotonic()
+        if options["plan"] and options["approve"]:
+            raise CommandError("--plan keeps nothing, so there is nothing to approve: choose one of the two.")
+        try:
+            with hub.enter(options["chapter"]):
+                runs = self._sync(options)
+        except hub.ChapterUnavailable as error:
+            raise CommandError(str(error)) from None
+        counts = " ".join(f"{name}={sum(getattr(run, name) for run in runs)}" for name in COUNTS)
+        self.stdout.write(f"{counts} seconds={time.monotonic() - began:.1f}")
+        failed = [run.message for run in runs if run.state in {SyncRun.State.FAILED, SyncRun.State.CANCELLED}]
+        if failed:
+            self.stdout.flush()
+            raise CommandError("\n".join(dict.fromkeys(failed)))
+
+    def _sync(self, options: dict[str, Any]) -> list[SyncRun]:
+        provider = _provider(options["provider"])
+        connection = _connection(provider, options["chapter"], options["connection"])
+        resources = _resources(provider, options["resource"])
+        runs: list[SyncRun] = []
+        with _bars(connection.name) as bars:
+            for resource in resources:
+                run = _begun(connection, resource, options)
+                runs.append(run)
+                try:
+                    run_sync(connection, resource.name, run=run, progress=bars)
+                except KeyboardInterrupt:
+                    services.cancel(run)
+                    return runs
+                self.stdout.write(f"{resource.name}: {run.message}")
+        return runs
+
+
+def _provider(slug: str) -> Provider:
+    try:
+        return registry.get(slug)
+    except registry.UnknownProvider:
+        known = ", ".join(registry.all_providers()) or "none"
+        raise CommandError(f"There is no provider '{slug}'. There is: {known}.") from None
+
+
+def _connection(provider: Provider, chapter: str, wanted: str | None) -> Connection:
+    known = list(Connection.objects.filter(provider=provider.slug).exclude(status=Connection.Status.DISCONNECTED))
+    if wanted:
+        known = [one for one in known if wanted in {one.name, str(one.pk)} or _is(wanted, one.pk)]
+    if not known:
+        which = f"called '{wanted}' " if wanted else ""
+        raise CommandError(
+            f"{chapter} has no connection {which}to {provider.name}: connect one on the marketplace first."
+        )
+    if len(known) > 1:
+        names = ", ".join(f"'{one.name}'" for one in known)
+        raise CommandError(
+            f"{chapter} has several connections to {provider.name}: {names}. Say which with --connection."
+        )
+    return known[0]
+
+
+def _is(text: str, key: UUID) -> bool:
+    try:
+        return UUID(text) == key
+    except ValueError:
+        return False
+
+
+def _resources(provider: Provider, wanted: str | None) -> list[Resource]:
+    if wanted is None:
+        return services.in_order(provider)
+    try:
+        return [provider.resource(wanted)]
+    except KeyError:
+        known = ", ".join(resource.name for resource in provider.resources)
+        raise CommandError(f"{provider.name} has no resource '{wanted}'. It has: {known}.") from None
+
+
+def _begun(connection: Connection, resource: Resource, options: dict[str, Any]) -> SyncRun:
+    unfinished = SyncRun.objects.filter(
+        connection=connection, resource=resource.name, state__in=services.UNFINISHED
+    ).order_by("-created_at")
+    if any(services.is_alive(run) for run in unfinished):
+        raise CommandError(
+            f"The {resource.name} of '{connection.name}' are being read already: wait for that run, or cancel it."
+        )
+    unfinished.update(state=SyncRun.State.FAILED, message=services.LOST, finished_at=timezone.now())
+    if options["approve"]:
+        planned = SyncRun.objects.filter(connection=connection, resource=resource.name, state=SyncRun.State.PLANNED)
+        planned.update(state=SyncRun.State.SUCCEEDED)
+    return SyncRun.objects.create(
+        connection=connection,
+        resource=resource.name,
+        trigger=SyncRun.Trigger.COMMAND,
+        full=options["full"] or options["approve"],
+        plan_only=options["plan"],
+        approved=options["approve"],
+    )
+
+
+@contextmanager
+def _bars(name: str) -> Iterator[Any]:
+    """A progress bar per resource where somebody looks at a terminal, and nothing otherwise."""
+    if not sys.stdout.isatty():
+        yield None
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, transient=True) as progress:
+        tasks: dict[str, Any] = {}
+
+        def show(run: SyncRun) -> None:
+            if run.resource not in tasks:
+                tasks[run.resource] = progress.add_task(f"{name}: {run.resource}", total=None)
+            progress.update(tasks[run.resource], completed=run.fetched, total=run.total)
+
+        yield show

@@ -1,0 +1,68 @@
+"""What one batch knows: whose records they are and where they go. And what came of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from integrations.connections.models import Connection
+from integrations.mapping.compile import CompiledMapping
+from integrations.provider import Resource
+from integrations.targets import Children, Target
+
+from .intake import Incoming
+from .models import RecordLink
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """From one resource of one connection into one target. `parent` is set while one parent's list is read."""
+
+    connection: Connection
+    resource: Resource
+    target: Target
+    mapping: CompiledMapping
+    parent: str | None = None
+
+
+@dataclass(kw_only=True)
+class Counts:
+    """Every record taken in is counted once, in one of these."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    quarantined: int = 0
+
+    def add(self, other: Counts) -> None:
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+
+    @property
+    def total(self) -> int:
+        return sum(getattr(self, one.name) for one in fields(self))
+
+
+@dataclass(slots=True, kw_only=True)
+class Effect:
+    """What a record does here. `row` None: nothing but its link; `old_row`: there was one. `children`: those whose rows
+    change, with the rows there were and the rows there will be. `base`: canonical JSON of what both sides now agree on."""
+
+    incoming: Incoming
+    record_id: UUID
+    link_id: UUID
+    base: bytes
+    row: dict[str, Any] | None = None
+    fresh: bool = False
+    children: list[tuple[Children, list[dict[str, Any]], list[dict[str, Any]]]] = field(default_factory=list)
+    match: str = RecordLink.Match.CREATED
+    linked: bool = False
+    first_seen: datetime | None = None
+    deleted: bool = False
+
+    @property
+    def writes(self) -> bool:
+        return self.row is not None or bool(self.children)

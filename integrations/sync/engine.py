@@ -1,0 +1,160 @@
+"""Runs one resource of one connection, and decides what a failure means."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from integrations import http, registry, targets
+from integrations.connections.models import Connection
+from integrations.mapping.compile import MappingError, compile_mapping
+from integrations.mapping.overrides import overrides_of
+from integrations.provider import ProviderError, RateLimited, Resource, Temporary
+
+from . import positions
+from .batch import Route
+from .models import ResourceState, SyncRun
+from .positions import Superseded
+from .pull import Cancelled, Fence, Progress, Pull
+from .words import AGAIN_BY_ITSELF, Words, seconds
+
+MOST_BEGINNINGS = 3
+
+
+class NotConnected(ProviderError):
+    """The connection cannot be used as it is: somebody has to connect it."""
+
+
+def run_sync(
+    connection: Connection,
+    resource_name: str,
+    *,
+    full: bool = False,
+    plan_only: bool = False,
+    run: SyncRun | None = None,
+    work: Fence | None = None,
+    progress: Progress | None = None,
+) -> SyncRun:
+    """Read one resource and apply it; returns the run in the state it ended in.
+
+    Goes on where an interrupted run stopped, unless `full` asks for everything. A plan counts what would happen and keeps
+    nothing. With `work` (a job) a vendor's pause or fault is raised, the run left running for the next attempt; without, it
+    ends the run as failed. KeyError for an unknown resource. `progress(run)` is called after every batch.
+    """
+    provider = registry.get(connection.provider)
+    resource = provider.resource(resource_name)
+    run = _started(connection, resource, run, full=full, plan_only=plan_only)
+    words = Words.of(connection, provider, resource)
+    try:
+        _read(run, connection, resource, work=work, progress=progress)
+    except Cancelled:
+        _finished(run, SyncRun.State.CANCELLED, words.ours("Stopped by a person; what was read is kept"), work)
+    except (RateLimited, Temporary) as error:
+        if work is not None:
+            _waiting(run, words, error)
+            raise
+        fail(run, _for_a_person(words, error))
+    except ProviderError as error:
+        fail(run, words.ours(str(error)), work)
+    except MappingError as error:
+        fail(run, words.ours(f"The mapping cannot be used: {error}"), work)
+    return run
+
+
+def fail(run: SyncRun, message: str, work: Fence | None = None) -> None:
+    """End the run as failed. What was applied stays, and the next run goes on from there."""
+    with transaction.atomic():
+        _finished(run, SyncRun.State.FAILED, message, work)
+        if not run.plan_only:
+            states = ResourceState.objects.filter(connection_id=run.connection_id, resource=run.resource)
+            states.update(last_error=message)
+            Connection.objects.filter(pk=run.connection_id).update(last_error=message)
+
+
+def _read(
+    run: SyncRun, connection: Connection, resource: Resource, *, work: Fence | None, progress: Progress | None
+) -> None:
+    _usable(connection)
+    with http.open_door(connection) as door:
+        for _ in range(MOST_BEGINNINGS):
+            pull = _pull(run, connection, resource)
+            pull.work, pull.progress = work, progress
+            try:
+                pull.read(door)
+                pull.finish()
+            except Superseded:
+                continue
+            return
+    raise Temporary("The mapping was changed again and again while it was read")
+
+
+def _pull(run: SyncRun, connection: Connection, resource: Resource) -> Pull:
+    """The mapping and the place are taken in one moment: a mapping that is changed later begins the read anew."""
+    with transaction.atomic():
+        state, _ = ResourceState.objects.get_or_create(connection=connection, resource=resource.name)
+        state = positions.locked(state)
+        mapping = compile_mapping(resource, overrides_of(connection, resource.name))
+        if run.plan_only:
+            position = positions.fresh(state, resource, full=run.full)
+        else:
+            position = positions.begin(state, resource, full=run.full)
+        if run.full != (position.since is None):
+            run.full = position.since is None
+            run.save(update_fields=["full"])
+    route = Route(connection=connection, resource=resource, target=targets.get(resource.target), mapping=mapping)
+    return Pull(route=route, run=run, state=state, position=position)
+
+
+def _started(
+    connection: Connection, resource: Resource, run: SyncRun | None, *, full: bool, plan_only: bool
+) -> SyncRun:
+    now = timezone.now()
+    if run is None:
+        return SyncRun.objects.create(
+            connection=connection,
+            resource=resource.name,
+            state=SyncRun.State.RUNNING,
+            trigger=SyncRun.Trigger.COMMAND,
+            full=full,
+            plan_only=plan_only,
+            started_at=now,
+            progress_at=now,
+        )
+    run.full, run.plan_only = run.full or full, run.plan_only or plan_only
+    run.state, run.started_at, run.progress_at = SyncRun.State.RUNNING, run.started_at or now, now
+    # Stopped by a person in this very moment: that stays.
+    waiting = SyncRun.objects.filter(pk=run.pk).exclude(state=SyncRun.State.CANCELLED)
+    waiting.update(state=run.state, started_at=run.started_at, progress_at=now, full=run.full, plan_only=run.plan_only)
+    return run
+
+
+def _usable(connection: Connection) -> None:
+    connection.refresh_from_db(fields=["status"])
+    name, provider = connection.name, registry.get(connection.provider)
+    if connection.status == Connection.Status.EXPIRED:
+        raise NotConnected(f"{provider.name} no longer accepts the sign-in: reconnect the connection '{name}'")
+    if connection.status == Connection.Status.DISCONNECTED:
+        raise NotConnected(f"The connection '{name}' to {provider.name} is disconnected: connect it again")
+
+
+def _waiting(run: SyncRun, words: Words, error: RateLimited | Temporary) -> None:
+    message = words.ours(str(error))
+    if isinstance(error, RateLimited):
+        message = f"{message} It goes on in {seconds(error.retry_after)}, where it stopped."
+    elif AGAIN_BY_ITSELF not in message:
+        message = f"{message} {AGAIN_BY_ITSELF}"
+    run.message = message
+    SyncRun.objects.filter(pk=run.pk).update(message=message, progress_at=timezone.now())
+
+
+def _for_a_person(words: Words, error: RateLimited | Temporary) -> str:
+    when = f"in {seconds(error.retry_after)}" if isinstance(error, RateLimited) else "later"
+    return f"{words.ours(str(error)).replace(AGAIN_BY_ITSELF, '').rstrip()} Run it again {when}: it goes on where it stopped."
+
+
+def _finished(run: SyncRun, state: str, message: str, work: Fence | None) -> None:
+    with transaction.atomic():
+        if work is not None:
+            work.complete()
+        run.state, run.message, run.finished_at = state, message, timezone.now()
+        run.save(update_fields=["state", "message", "finished_at"])

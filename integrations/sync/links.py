@@ -1,0 +1,89 @@
+"""Their ids and ours: read and written for a whole batch at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db.backends.utils import CursorWrapper
+
+from .batch import Effect, Route
+from .copy import table
+from .models import RecordLink
+
+_KNOWN = """
+SELECT external_id, content_hash, state FROM integrations_recordlink
+WHERE connection_id = %s AND resource = %s AND external_id = ANY(%s)
+"""
+_LINKS = """
+SELECT external_id, id, record_id, base::text, match, first_seen FROM integrations_recordlink
+WHERE connection_id = %s AND resource = %s AND external_id = ANY(%s)
+"""
+_STATE = """
+UPDATE integrations_recordlink SET state = %s, last_changed = %s
+WHERE connection_id = %s AND resource = %s AND external_id = ANY(%s) AND state <> %s
+"""
+
+
+class Known(NamedTuple):
+    digest: str
+    state: str
+
+
+class Link(NamedTuple):
+    id: UUID
+    record_id: UUID
+    base: str
+    match: str
+    first_seen: datetime
+
+
+def known(cursor: CursorWrapper, route: Route, keys: Iterable[str]) -> dict[str, Known]:
+    """What is already linked of a batch, by key: enough to see what changed."""
+    cursor.execute(_KNOWN, [route.connection.pk, route.resource.name, list(keys)])
+    return {row[0]: Known(row[1], row[2]) for row in cursor.fetchall()}
+
+
+def links_of(cursor: CursorWrapper, route: Route, keys: Sequence[str]) -> dict[str, Link]:
+    """The whole links of those that changed, by key."""
+    if not keys:
+        return {}
+    cursor.execute(_LINKS, [route.connection.pk, route.resource.name, list(keys)])
+    return {row[0]: Link(*row[1:]) for row in cursor.fetchall()}
+
+
+def save(cursor: CursorWrapper, route: Route, effects: Sequence[Effect], now: datetime) -> None:
+    """Links of what was applied: new ones by COPY, known ones replaced."""
+    store = table(RecordLink)
+    store.insert(cursor, [_row(route, effect, now) for effect in effects if not effect.linked])
+    store.upsert(cursor, [_row(route, effect, now) for effect in effects if effect.linked])
+
+
+def mark_deleted(cursor: CursorWrapper, route: Route, keys: Sequence[str], now: datetime) -> int:
+    """The vendor deleted these. Our rows stay."""
+    if not keys:
+        return 0
+    deleted = RecordLink.State.REMOTE_DELETED
+    cursor.execute(_STATE, [deleted, now, route.connection.pk, route.resource.name, list(keys), deleted])
+    return int(cursor.rowcount)
+
+
+def _row(route: Route, effect: Effect, now: datetime) -> dict[str, Any]:
+    pending = effect.incoming.pending
+    return {
+        "id": effect.link_id,
+        "connection_id": route.connection.pk,
+        "resource": route.resource.name,
+        "external_id": effect.incoming.key,
+        "target": route.target.name,
+        "record_id": effect.record_id,
+        "content_hash": effect.incoming.digest,
+        "base": effect.base,
+        "refs": pending or None,
+        "match": effect.match,
+        "state": RecordLink.State.REMOTE_DELETED if effect.deleted else RecordLink.State.ACTIVE,
+        "first_seen": effect.first_seen or now,
+        "last_changed": now,
+    }

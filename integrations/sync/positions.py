@@ -1,0 +1,104 @@
+"""How far a read has come, kept on the resource's state in the transaction that kept its records."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.utils import timezone
+
+from integrations.provider import FullComparison, Resource
+
+from .models import ResourceState, SeenKey, SyncRun
+
+# A vendor's page tokens do not live for ever, and an old read says little about what is there now.
+LONGEST_PAUSE = timedelta(hours=24)
+FULL_COMPARISON_EVERY = timedelta(days=1)
+
+
+class Superseded(Exception):
+    """Somebody began this resource anew while it was being read (a changed mapping, another run)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Position:
+    """A read under way. `since` None: everything is read. `newest` is the newest cursor value seen, `count` how many records
+    were shown, `doubtful` that some may have been missed. `place` is the reader's own."""
+
+    read: str
+    began: datetime
+    since: datetime | None
+    newest: datetime | None
+    count: int = 0
+    doubtful: bool = False
+    place: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def resumed(self) -> bool:
+        return bool(self.place)
+
+    def stored(self) -> dict[str, Any]:
+        found = dataclasses.asdict(self) | {"kept": timezone.now()}
+        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in found.items()}
+
+
+def begin(state: ResourceState, resource: Resource, *, full: bool) -> Position:
+    """The unfinished read, to be continued, or a new one. Call it with the state locked."""
+    position = _unfinished(state)
+    if position is not None and (position.since is None or not full):
+        return position
+    return anew(state, resource, full=full)
+
+
+def anew(state: ResourceState, resource: Resource, *, full: bool) -> Position:
+    """A read from the first page. Call it with the state locked."""
+    position = fresh(state, resource, full=full)
+    SeenKey.objects.filter(state=state).delete()
+    state.position = position.stored()
+    state.save(update_fields=["position"])
+    return position
+
+
+def fresh(state: ResourceState, resource: Resource, *, full: bool) -> Position:
+    """A read from the first page, of which nothing is kept (a plan)."""
+    everything = full or not resource.cursor or not state.cursor or _comparison_is_due(state, resource)
+    since = None if everything else datetime.fromisoformat(state.cursor)
+    return Position(read=uuid4().hex, began=timezone.now(), since=since, newest=since)
+
+
+def locked(state: ResourceState) -> ResourceState:
+    return ResourceState.objects.select_for_update(no_key=True).get(pk=state.pk)
+
+
+def confirm(state: ResourceState, position: Position) -> None:
+    """Raises Superseded unless the locked state still belongs to this read."""
+    if not isinstance(state.position, dict) or state.position.get("read") != position.read:
+        raise Superseded
+
+
+def _unfinished(state: ResourceState) -> Position | None:
+    if not isinstance(state.position, dict) or not state.position.get("read"):
+        return None
+    stored = dict(state.position)
+    kept = datetime.fromisoformat(stored.pop("kept"))
+    moments = {name: stored[name] and datetime.fromisoformat(stored[name]) for name in ("began", "since", "newest")}
+    return None if timezone.now() - kept > LONGEST_PAUSE else Position(**{**stored, **moments})
+
+
+def _comparison_is_due(state: ResourceState, resource: Resource) -> bool:
+    """What only a complete read shows must be read completely now and then."""
+    if not isinstance(resource.deletes, FullComparison):
+        return False
+    lately = timezone.now() - FULL_COMPARISON_EVERY
+    complete = SyncRun.objects.filter(
+        connection_id=state.connection_id,
+        resource=state.resource,
+        full=True,
+        plan_only=False,
+        state__in=(SyncRun.State.SUCCEEDED, SyncRun.State.PARTIAL),
+        finished_at__gt=lately,
+    )
+    return not complete.exists()

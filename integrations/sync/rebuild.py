@@ -1,0 +1,94 @@
+"""A stored record in canonical form again: what pages and partners are shown, and what ours is compared by."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import cache
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from integrations import targets
+from integrations.canonical import Money, shortest
+from integrations.provider.money import money
+from integrations.targets import Children, Target
+
+Row = Mapping[str, Any]
+Kin = Mapping[str, Sequence[Row]]
+Read = Callable[[Row, Row, Kin], Any]
+
+
+def canonical_of(target: Target, row: Row, kin: Kin) -> dict[str, Any]:
+    """Canonical fields of a row, as Python values; `kin` are its children's rows by canonical field. Absent = None."""
+    return _read(_reads(target.name), row, row, kin)
+
+
+def _read(reads: Mapping[str, Read], row: Row, parent: Row, kin: Kin) -> dict[str, Any]:
+    return {name: value for name, read in reads.items() if (value := read(row, parent, kin)) is not None}
+
+
+@cache
+def _reads(name: str) -> dict[str, Read]:
+    target = targets.get(name)
+    return _of_model(target.canonical, target)
+
+
+def _of_model(model: type[BaseModel], target: Target | None) -> dict[str, Read]:
+    children = {child.field: child for child in target.children} if target else {}
+    renamed = target.renamed if target else {}
+    refs = target.refs if target else {}
+    reads: dict[str, Read] = {}
+    for name, info in model.model_fields.items():
+        if name in children:
+            reads[name] = _list_of(children[name], info)
+        elif name in refs:
+            reads[name] = _column(f"{name}_id", info)
+        elif Money in _members(info.annotation):
+            reads[name] = _money(f"{name}_minor")
+        else:
+            reads[name] = _column(renamed.get(name, name), info)
+    return reads
+
+
+def _column(column: str, info: FieldInfo) -> Read:
+    """An empty text in a field that may be absent says that it is."""
+    optional = not info.is_required() and info.default is None
+
+    def read(row: Row, parent: Row, kin: Kin) -> Any:
+        value = row.get(column)
+        if value == "" and optional:
+            return None
+        return shortest(str(value)) if isinstance(value, Decimal) else value
+
+    return read
+
+
+def _money(column: str) -> Read:
+    def read(row: Row, parent: Row, kin: Kin) -> Any:
+        value, currency = row.get(column), row.get("currency") or parent.get("currency")
+        try:
+            return money(value, currency) if value is not None and currency else None
+        except ValueError:  # somebody here wrote a currency that is none
+            return None
+
+    return read
+
+
+def _list_of(child: Children, info: FieldInfo) -> Read:
+    (model,) = (part for part in _members(info.annotation) if isinstance(part, type) and issubclass(part, BaseModel))
+    reads = _of_model(model, None)
+
+    def read(row: Row, parent: Row, kin: Kin) -> Any:
+        return [_read(reads, one, row, {}) for one in kin.get(child.field, ())]
+
+    return read
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    """The types in `X | None`, `list[X]` or `X`."""
+    if get_origin(annotation) in (Union, types.UnionType, list):
+        return get_args(annotation)
+    return (annotation,)
