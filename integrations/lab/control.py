@@ -20,7 +20,7 @@ HOST = "_lab"
 
 
 def answer(lab: Lab, request: Request) -> Answer:
-    """GET state; POST faults, reset, settings, expire, revoke, change, delete."""
+    """GET state; POST faults, reset, reset_faults, settings, expire, revoke, change, delete."""
     try:
         return Answer(body=json_bytes(_answer(lab, request)))
     except Refusal as refusal:
@@ -56,6 +56,11 @@ def _faults(lab: Lab, asked: dict[str, Any]) -> Any:
 def _reset(lab: Lab, _: dict[str, Any]) -> Any:
     lab.store.reset()
     return {"reset": True}
+
+
+def _reset_faults(lab: Lab, _: dict[str, Any]) -> Any:
+    lab.store.do("DELETE FROM faults")
+    return {"waiting": []}
 
 
 def _settings(lab: Lab, asked: dict[str, Any]) -> Any:
@@ -126,6 +131,7 @@ def _chosen(lab: Lab, asked: dict[str, Any]) -> list[Any]:
 _ACTS = {
     "/faults": _faults,
     "/reset": _reset,
+    "/reset_faults": _reset_faults,
     "/settings": _settings,
     "/expire": _expire,
     "/revoke": _revoke,

@@ -14,7 +14,7 @@ Out = dict[str, Any]
 
 
 def outward_of(steps: tuple[Step, ...]) -> Callable[[Mapping[str, Any]], Out]:
-    """Fields without a way out, and absent ones, are left out of the record."""
+    """Fields without a way out, and absent ones, are left out of the record; so is a part that a converter has nothing for."""
     gives = tuple(_give(step) for step in steps if not isinstance(step, Const))
 
     def outward(data: Mapping[str, Any]) -> Out:
@@ -43,7 +43,8 @@ def _give_field(step: Field) -> Callable[[Mapping[str, Any], Out, Out], None]:
             value = convert.outward(value)
         values = value if len(puts) > 1 else (value,)
         for (put, rooted), part in zip(puts, values, strict=True):
-            put(root if rooted else element, part)
+            if part is not None:
+                put(root if rooted else element, part)
 
     return give
 

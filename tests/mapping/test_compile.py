@@ -151,6 +151,12 @@ def test_the_way_out_is_the_way_in_backwards():
     }
 
 
+def test_a_part_that_a_converter_has_nothing_for_is_not_sent():
+    total = Converter(lambda amount, code: None, lambda money: (None, money["currency"]))
+    mapping = compile_mapping(resource(Field("total", ("Total", "Currency"), total), target="finance.invoice"))
+    assert mapping.outward({"total": {"minor": 1, "currency": "AUD", "exponent": 2}}) == {"Currency": "AUD"}
+
+
 def test_the_digest_depends_on_data_version_and_deviations_and_not_on_order():
     plain = compile_mapping(CONTACTS)
     assert plain.digest({"a": 1, "b": 2}) == plain.digest({"b": 2, "a": 1})

@@ -130,11 +130,11 @@ def connect_all(slug: str) -> None:
     """Xero through its authorisation page, Stripe and Mailchimp by key: as a person would."""
     connected = set(Connection.objects.values_list("provider", flat=True))
     if "xero" not in connected:
-        connect_by_oauth("xero", f"{slug.title()} ledger")
+        connect_by_oauth("xero", f"{slug.title()} ledger", slug)
     if "stripe" not in connected:
         connect_by_key("stripe", "Card payments", f"rk_test_{slug}Demo0000000000000000")
     if "mailchimp" not in connected:
-        connect_by_key("mailchimp", "Newsletter", f"{slug.encode().hex():0<32}-us1")
+        connect_by_key("mailchimp", "Newsletter", f"{slug:0<32}-us1")
 
 
 def connect_by_key(provider: str, name: str, key: str) -> None:
@@ -143,7 +143,7 @@ def connect_by_key(provider: str, name: str, key: str) -> None:
     )
 
 
-def connect_by_oauth(provider: str, name: str) -> None:
+def connect_by_oauth(provider: str, name: str, sign_in: str) -> None:
     browser = secrets.token_urlsafe(32)
     url = connections.begin_oauth(
         provider=provider,
@@ -153,7 +153,7 @@ def connect_by_oauth(provider: str, name: str) -> None:
         browser=browser,
         return_to="/marketplace/",
     )
-    answer = requests.get(url + "&auto=1", allow_redirects=False, timeout=10)
+    answer = requests.get(f"{url}&auto=1&login={sign_in}", allow_redirects=False, timeout=10)
     parameters = dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
     connection = connections.finish_oauth(params=parameters, browser=browser)
     if connection.status != Connection.Status.CONNECTED:
