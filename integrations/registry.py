@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cache
+from pathlib import Path
 
 from django.conf import settings
 
@@ -38,3 +39,9 @@ def get(slug: str) -> Provider:
         return all_providers()[slug]
     except KeyError:
         raise UnknownProvider(f"There is no provider '{slug}'.") from None
+
+
+def folder(slug: str) -> Path:
+    """Where a provider's samples, quality and logo stand."""
+    module = get(slug).slug.replace("-", "_")
+    return Path(str(importlib.import_module(f"{settings.PROVIDERS_PACKAGE}.{module}").__file__)).parent

@@ -5,6 +5,7 @@
 
 from pathlib import Path
 
+import django
 import environ
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -30,7 +31,7 @@ SHARED_AND_CHAPTER_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.sessions",
-    "django.contrib.admin",
+    "integrations.marketplace.apps.ChapterAdminConfig",  # django.contrib.admin with our site
 ]
 SHARED_APPS = [
     "django_tenants",
@@ -65,7 +66,10 @@ DATABASES["default"].update(
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 MIDDLEWARE = [
+    "integrations.marketplace.csp.ContentSecurityPolicyMiddleware",
+    "integrations.api.problems.ProblemMiddleware",
     "integrations.hub.middleware.ChapterMiddleware",
+    "integrations.marketplace.clock.ChapterTimeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -82,7 +86,8 @@ WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        # Django's own admin templates before those of django-tenants, which style themselves inline.
+        "DIRS": [BASE_DIR / "templates", Path(django.__file__).parent / "contrib" / "admin" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -90,6 +95,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "libraries": {"marketplace": "integrations.marketplace.tags"},
         },
     }
 ]
@@ -101,6 +107,7 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "integrations" / "marketplace" / "static"]
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -113,6 +120,18 @@ LOGOUT_REDIRECT_URL = "/login/"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
+# Nothing from elsewhere, nothing inline. A page that needs more says so and why (integrations.marketplace.csp).
+SECURE_CSP = {
+    "default-src": ["'none'"],
+    "script-src": ["'self'"],
+    "style-src": ["'self'"],
+    "img-src": ["'self'"],
+    "font-src": ["'self'"],
+    "connect-src": ["'self'"],
+    "form-action": ["'self'"],
+    "frame-ancestors": ["'none'"],
+    "base-uri": ["'none'"],
+}
 
 # --- secrets ----------------------------------------------------------------------------------------------------------
 # "<key id>:<base64 of 32 bytes>", comma-separated, newest first: all decrypt, the first encrypts.
@@ -121,9 +140,21 @@ MASTER_KEYS = env("MASTER_KEYS", default="") or DEFAULT_MASTER_KEYS
 # --- jobs -------------------------------------------------------------------------------------------------------------
 BROKER_URL = env("BROKER_URL", default="") or "filesystem://"
 BROKER_DIR = Path(env("BROKER_DIR", default="") or BASE_DIR / ".demo" / "broker")
+BROKER_QUEUE = env("BROKER_QUEUE", default="chapterhouse")
+WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=2)
 JOB_IN_FLIGHT_PER_CHAPTER = env.int("JOB_IN_FLIGHT_PER_CHAPTER", default=4)
+# How long a silent worker is believed to be alive; a job kind may say otherwise.
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)
+# How often what is due and unclaimed is put in front of the workers again.
 JOB_TICK_SECONDS = env.int("JOB_TICK_SECONDS", default=5)
+# How long a worker goes on with one job after another before it takes the next message.
+JOB_DRAIN_SECONDS = env.int("JOB_DRAIN_SECONDS", default=20)
+# Hard limit of one message's work in seconds (a drain and its last job); a minute before it the job is told.
+JOB_TIME_LIMIT = env.int("JOB_TIME_LIMIT", default=3600)
+JOB_BACKOFF_SECONDS = env.float("JOB_BACKOFF_SECONDS", default=10)
+JOB_KEEP_DAYS = env.int("JOB_KEEP_DAYS", default=7)
+# Dotted name of a function text -> text that takes secrets out of what is kept as a job's last error.
+JOB_REDACT = "integrations.http.redaction.redact"
 
 # --- the door out -----------------------------------------------------------------------------------------------------
 # http(s)://host:port of the lab. Empty = no lab: connections in the "lab" environment cannot be made or used.
@@ -132,13 +163,45 @@ PROVIDERS_PACKAGE = "providers"
 LAB_URL = env("LAB_URL", default="")
 
 # --- API --------------------------------------------------------------------------------------------------------------
+# How many requests one key or person may make in a minute, over all processes.
+API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=600)
 REST_FRAMEWORK = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "integrations.api.openapi.ApiSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "integrations.api.authentication.ApiKeyAuthentication",
+        "integrations.api.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["integrations.api.permissions.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["integrations.api.throttling.CallerThrottle"],
+    "DEFAULT_PARSER_CLASSES": ["integrations.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "integrations.api.problems.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+    "COERCE_DECIMAL_TO_STRING": True,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Chapterhouse API",
+    "DESCRIPTION": (
+        "A chapter's integrations: connect them, set them, sync them, read what they brought.\n\n"
+        "`/integrations/{slug}/...` means the only connection of that integration (409 naming them when there are several);"
+        " `/connections/{id}/...` means any. Errors are problem documents (RFC 9457). Long lists come in pages: follow `next`."
+    ),
     "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "integrations.api.openapi.describe_paths",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "ConnectionStatusEnum": "integrations.connections.models.Connection.Status",
+        "RecordStateEnum": "integrations.sync.models.RecordLink.State",
+        "RunStateEnum": "integrations.sync.models.SyncRun.State",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -147,9 +210,21 @@ SPECTACULAR_SETTINGS = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {
+        "secrets": {"()": "integrations.http.redaction.SecretFilter"},
+        "never_debug": {"()": "integrations.http.redaction.NeverDebug"},
+    },
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["secrets"]}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
-    # requests-oauthlib logs tokens at DEBUG; never let it.
-    "loggers": {name: {"level": "WARNING"} for name in ("requests_oauthlib", "oauthlib", "urllib3", "stripe")},
+    "loggers": {
+        # Django's own handlers would write around the filter.
+        "django": {"handlers": [], "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+        # These write tokens, or addresses with them, at DEBUG: never, whatever level somebody sets.
+        "requests_oauthlib.oauth2_session": {"filters": ["never_debug"]},
+        "urllib3.connectionpool": {"filters": ["never_debug"]},
+        "stripe": {"filters": ["never_debug"]},
+        **{name: {"level": "WARNING"} for name in ("requests_oauthlib", "oauthlib", "urllib3")},
+    },
 }

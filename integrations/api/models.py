@@ -27,3 +27,25 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class IdempotentRequest(models.Model):
+    """A request that carried an Idempotency-Key, and what was answered: kept for a day, so that a repetition changes
+    nothing and is answered alike.
+
+    `fingerprint`: SHA-256 of method, path and body. `status` is null while the first request is under way.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    caller = models.CharField(max_length=60, help_text="key:<id> or person:<id>")
+    key = models.CharField(max_length=128)
+    fingerprint = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(null=True)
+    body = models.JSONField(null=True)
+    started_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["caller", "key"], name="idempotent_once_per_caller")]
+
+    def __str__(self) -> str:
+        return f"{self.caller} {self.key}"

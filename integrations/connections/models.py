@@ -7,6 +7,7 @@ from uuid_utils.compat import uuid7
 
 from integrations.encryption import EncryptedField
 from integrations.hub.models.providers import Environment
+from integrations.provider import CATEGORIES
 
 
 class Connection(models.Model):
@@ -42,6 +43,12 @@ class Connection(models.Model):
     class Meta:
         ordering: ClassVar = ["provider", "name"]
         constraints: ClassVar = [models.UniqueConstraint(fields=["provider", "name"], name="connection_name")]
+        # What a person may do, and with which kinds of provider: both are asked (integrations.roles).
+        permissions: ClassVar = [
+            ("connect_connection", "Can connect, change and disconnect providers"),
+            ("sync_connection", "Can start and cancel syncs"),
+            *((f"use_{slug}", f"Works with {label} providers") for slug, label in CATEGORIES.items()),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -3,13 +3,14 @@
 A provider module imports from here and from nowhere else in the project.
 """
 
-from . import convert
+from . import convert, money
 from .actions import Action, Client
 from .auth import Accounts, ApiKey, Auth, BasicAuth, ClientCredentials, Lookup, NoAuth, OAuth2, Scope
-from .errors import AuthExpired, BadRecord, Permanent, ProviderError, RateLimited, Temporary, Unsupported
+from .errors import AuthExpired, BadRecord, Permanent, ProviderError, RateLimited, Temporary, Unsupported, refusal
 from .manifest import CATEGORIES, Provider, RateLimit, Residency, Runbook
-from .mapping import Const, Converter, Each, Field, Mapping
+from .mapping import Const, Converter, Each, Field, Mapping, fields
 from .pagination import CursorPage, LinkHeader, NextUrl, Offset, PageNumber, Pages, SinglePage
+from .paths import dig
 from .resources import Cursor, Flag, FullComparison, NoDeletes, Resource, Within, Write
 from .webhooks import Hmac, SharedToken, TimestampedHmac, Verifier, Webhook
 
@@ -19,5 +20,5 @@ __all__ = [
     "LinkHeader", "Lookup", "Mapping", "NextUrl", "NoAuth", "NoDeletes", "OAuth2", "Offset", "PageNumber", "Pages",
     "Permanent", "Provider", "ProviderError", "RateLimit", "RateLimited", "Residency", "Resource", "Runbook", "Scope",
     "SharedToken", "SinglePage", "Temporary", "TimestampedHmac", "Unsupported", "Verifier", "Webhook", "Within", "Write",
-    "convert",
+    "convert", "dig", "fields", "money", "refusal",
 ]  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -20,6 +22,7 @@ class Scope:
 class Lookup:
     """Values read once after authorisation (`GET url`), kept on the connection: name -> dotted path in the answer.
 
+    They fill the `{names}` of the base URL: lower-case letters, digits and hyphens only, since a credential is sent there.
     `scheme` is the word before the token in the Authorization header.
     """
 
@@ -68,16 +71,29 @@ class ClientCredentials:
 class ApiKey:
     """A key pasted by a person. `template` makes the header's value; `{key}` is the key.
 
-    `pattern` is a regular expression the key must match, `hint` says in words what it looks like and where it is found.
-    `values` are derived from the key by named groups of `pattern` (Mailchimp's data centre).
+    `username`: the vendor wants the key as the password of HTTP Basic with this user name, instead of the template.
+    `pattern` is a regular expression the whole key must match, `hint` says in words what it looks like and where it is
+    found. `values` are derived from the key by named groups of `pattern` (Mailchimp's data centre).
     """
 
     kind: ClassVar[str] = "api_key"
     label: ClassVar[str] = "API key"
     header: str = "Authorization"
     template: str = "Bearer {key}"
+    username: str | None = None
     pattern: str = r"\S{8,500}"
     hint: str = ""
+
+    def value(self, key: str) -> str:
+        """What the header holds."""
+        if self.username is not None:
+            return "Basic " + base64.b64encode(f"{self.username}:{key}".encode()).decode()
+        return self.template.format(key=key)
+
+    def values(self, key: str) -> dict[str, str]:
+        """The connection's values that the key itself tells."""
+        found = re.fullmatch(self.pattern, key)
+        return {name: value for name, value in found.groupdict().items() if value} if found else {}
 
 
 @dataclass(frozen=True, kw_only=True)

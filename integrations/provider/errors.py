@@ -51,3 +51,15 @@ class BadRecord(ProviderError):
 
 class Unsupported(ProviderError):
     """The vendor, or our declaration of it, cannot do what was asked."""
+
+
+def refusal(vendor: str, status: int | None, said: str, *, retry_after: float = 5) -> ProviderError:
+    """The error for an HTTP status, for hooks whose vendor SDK hides the answer; None = there was none. `said` is the
+    vendor's own sentence."""
+    if status == 401:
+        return AuthExpired(f"{vendor} refuses the credential: reconnect.")
+    if status == 429:
+        return RateLimited(f"{vendor} asks us to wait.", retry_after)
+    if status is None or status >= 500:
+        return Temporary(f"{vendor} did not answer as it should: try again later.", outcome_unknown=True)
+    return Permanent(f"{vendor} says: {said[:300]}", status=status)

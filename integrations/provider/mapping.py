@@ -1,6 +1,6 @@
 """External field <-> canonical field.
 
-A path is dotted (`Contact.ContactID`); a leading `/` starts at the record even inside a list (`/CurrencyCode`).
+A path is dotted (`Contact.ContactID`, see `paths`); a leading `/` starts at the record even inside a list (`/CurrencyCode`).
 A converter takes the values of its paths (None where absent) and returns a JSON-like value; it raises `ValueError` with a
 sentence for people. None means "the vendor says nothing".
 """
@@ -15,7 +15,7 @@ from typing import Any
 @dataclass(frozen=True, kw_only=True)
 class Converter:
     """`inward(*values) -> canonical`; `outward(canonical) -> the values of the paths, in their order` (a single path: the
-    value itself). Without `outward` the field is read only."""
+    value itself); what is None is not sent. Without `outward` the field is read only."""
 
     inward: Callable[..., Any] = field(kw_only=False)
     outward: Callable[[Any], Any] | None = field(kw_only=False, default=None)
@@ -42,6 +42,12 @@ class Field:
     @property
     def sources(self) -> tuple[str, ...]:
         return (self.source,) if isinstance(self.source, str) else self.source
+
+
+def fields(convert: Converter | None = None, *beside: str, **sources: str) -> tuple[Field, ...]:
+    """Several fields of one kind: `fields(convert.text, given_name="FirstName", family_name="LastName")`. Every one of them
+    also reads the paths `beside`: `fields(convert.money_major, "Currency", paid="AmountPaid", due="AmountDue")`."""
+    return tuple(Field(to, (source, *beside) if beside else source, convert) for to, source in sources.items())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,10 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import Any
 
+from . import convert
 from .mapping import Mapping
 from .pagination import Pages, SinglePage
+
+CURSOR_FORMATS = ("iso", "iso_seconds", "http", "unix")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +21,7 @@ class Cursor:
     """Read only what changed: the newest `field` seen is sent as `header` or `param` next time.
 
     `format`: iso (2026-01-31T00:00:00Z), iso_seconds (without zone, UTC), http (RFC 9110), unix (seconds).
-    `lookback` is subtracted: for clock skew, and for vendors that filter by creation and change records later.
+    `lookback` is subtracted: for clock skew, and for vendors that filter by `creation` and change records later.
     """
 
     field: str
@@ -24,14 +29,45 @@ class Cursor:
     param: str | None = None
     format: str = "iso"
     lookback: timedelta = timedelta(minutes=2)
+    creation: bool = False
+
+    def moment(self, value: Any) -> datetime | None:
+        """When a record changed, from the value of its `field`, however the vendor spells instants. None for no value;
+        ValueError for one that is no instant."""
+        spelt = convert.instant.inward(value) if isinstance(value, str) else convert.unix.inward(value)
+        return None if spelt is None else datetime.fromisoformat(spelt)
+
+    def asked(self, text: str) -> datetime:
+        """What `spell` said."""
+        if self.format == "http":
+            return parsedate_to_datetime(text).astimezone(UTC)
+        moment = self.moment(int(text) if self.format == "unix" else text)
+        if moment is None:
+            raise ValueError("no moment is asked for")
+        return moment
+
+    def spell(self, since: datetime) -> str:
+        """What is sent to ask for everything since then (the lookback is the caller's to subtract)."""
+        since = since.astimezone(UTC)
+        match self.format:
+            case "unix":
+                return str(int(since.timestamp()))
+            case "http":
+                return format_datetime(since, usegmt=True)
+            case "iso_seconds":
+                return since.strftime("%Y-%m-%dT%H:%M:%S")
+            case "iso":
+                return since.replace(microsecond=0).isoformat().replace("+00:00", "Z")
+        raise ValueError(f"'{self.format}' is not a format of a cursor: {', '.join(CURSOR_FORMATS)}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Write:
     """How one record is created and changed: `"PUT /Contacts"`, `"POST /customers/{key}"`.
 
-    `wrap` is the key the vendor wants around the record, `list_wrap` whether as a one-element list under it;
-    `body` json or form; `idempotency` the header that carries our key; `batch` how many records one call takes.
+    `wrap` is the key the vendor wants around the record, `list_wrap` whether as a one-element list under it; the answer
+    is wrapped as the request was. `body` json or form (nested values as `address[city]`); `idempotency` the header that
+    carries our key; `batch` how many records one call takes.
     """
 
     create: str | None = None
@@ -78,7 +114,9 @@ class Within:
 class Resource:
     """`records` is the dotted path of the list in the answer ("" = the answer is the list); `key` of the record's id.
 
-    `path` is below the provider's base URL. `every` is how often it is read when nobody asks.
+    `path` is below the provider's base URL. `every` is how often it is read when nobody asks. `one` is the dotted path of
+    the record in the answer to `GET {path}/{key}`: "" where the answer is the record, `Contacts.0` where it is the only one
+    of a list, None where the vendor has no such address.
     """
 
     name: str = dataclasses.field(kw_only=False)
@@ -92,6 +130,12 @@ class Resource:
     params: Dict[str, str] = dataclasses.field(default_factory=dict)
     within: Within | None = None
     write: Write | None = None
+    one: str | None = None
     deletes: Flag | FullComparison | NoDeletes = NoDeletes()
     every: timedelta = timedelta(minutes=15)
     label: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it is called on a page."""
+        return self.label or self.name.replace("_", " ").capitalize()

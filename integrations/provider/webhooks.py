@@ -76,12 +76,16 @@ class SharedToken:
 @dataclass(frozen=True, kw_only=True)
 class Webhook:
     """`topics` are the vendor's event names we act on -> the resource each is about; `app_level`: one address for all
-    chapters, the remote account is found at `account` in each of `events` (dotted paths)."""
+    chapters, the remote account is found at `account` in each of `events` (dotted paths). Within an event, `topic` is the
+    path of its name, `record` of the changed record's key (None: read the resource since last time), `event_id` of what it
+    is known by when delivered twice. `body`: json or form (`data[id]` is the path `data.id`)."""
 
     verify: Hmac | TimestampedHmac | SharedToken
     topics: Mapping[str, str]
     events: str = ""
     topic: str = "type"
+    record: str | None = None
     account: str | None = None
     event_id: str | None = None
+    body: str = "json"
     app_level: bool = False

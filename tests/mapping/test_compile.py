@@ -145,9 +145,9 @@ def test_the_way_out_is_the_way_in_backwards():
     )  # fmt: skip
     assert out == {
         "contact": {"id": "c1"},
-        "total": "12.10",
+        "total": 12.1,
         "currency": "JPY",
-        "lines": [{"text": "Fee", "amount": "500"}],
+        "lines": [{"text": "Fee", "amount": 500}],
     }
 
 

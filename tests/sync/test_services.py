@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from integrations.connections.signals import connected, disconnected
-from integrations.hub.jobs import Fail, Retry, Work
 
 from finance.models import Invoice, Party
 from integrations import hub
 from integrations.connections.models import Connection
+from integrations.connections.signals import connected, disconnected
+from integrations.hub.jobs import Fail, Retry, Work
 from integrations.hub.models import Due, Job
 from integrations.sync import services, tasks
 from integrations.sync.models import ResourceState, SyncRun

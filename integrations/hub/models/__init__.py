@@ -1,10 +1,11 @@
 """The tables of the public schema. One noun per module."""
 
 from .chapters import Chapter, Domain
-from .jobs import Due, Fire, Job, Turn
+from .jobs import HUB, DeadLetter, Due, Fire, Job, Turn
 from .limits import Breaker, RateBucket
 from .providers import AccountRoute, OAuthState, ProviderApp
 
 __all__ = [
-    "AccountRoute", "Breaker", "Chapter", "Domain", "Due", "Fire", "Job", "OAuthState", "ProviderApp", "RateBucket", "Turn",
+    "HUB", "AccountRoute", "Breaker", "Chapter", "DeadLetter", "Domain", "Due", "Fire", "Job", "OAuthState", "ProviderApp",
+    "RateBucket", "Turn",
 ]  # fmt: skip

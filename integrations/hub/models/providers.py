@@ -58,12 +58,14 @@ class AccountRoute(models.Model):
 class OAuthState(models.Model):
     """An authorisation under way: one-time, ten minutes, bound to browser, user and chapter, with the PKCE verifier.
 
-    `state_hash` is SHA-256 of the state sent to the vendor; the state itself is never stored.
+    `state_hash` is SHA-256 of the state sent to the vendor; the state itself is never stored. `app_id` is the ProviderApp
+    the vendor was shown: only it can exchange the code.
     """
 
     state_hash = models.CharField(max_length=64, primary_key=True)
     chapter = models.ForeignKey("hub.Chapter", on_delete=models.CASCADE)
     connection_id = models.UUIDField()
+    app_id = models.UUIDField()
     user_id = models.BigIntegerField(null=True)
     browser_hash = models.CharField(max_length=64)
     code_verifier = EncryptedField(scope="hub")

@@ -1,0 +1,49 @@
+"""The connection rows that connecting begins with, and what of them it may write."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from integrations.hub.models.providers import Environment
+from integrations.provider import Provider
+
+from .errors import ConnectError
+from .models import Connection
+
+# Not status (status.py alone writes it), nor what a sync writes meanwhile.
+_KEPT = (
+    "environment", "auth_kind", "account_id", "account_name", "values", "settings", "connected_at", "connected_by", "app_id",
+    "updated_at",
+)  # fmt: skip
+
+
+def find(provider: Provider, name: str, environment: str, connection: Connection | None) -> Connection:
+    """The given connection read afresh, one that was begun under that name and never worked, or a new one, not saved."""
+    if connection is not None:
+        if connection.provider != provider.slug:
+            raise ConnectError(f"'{connection.name}' is not a connection to {provider.name}.")
+        return Connection.objects.get(pk=connection.pk)
+    name = " ".join(name.split())
+    if environment not in Environment.values:
+        raise ConnectError("There is no such environment.", {"environment": "Choose live, sandbox or lab."})
+    if environment == Environment.LAB and not settings.LAB_URL:
+        raise ConnectError("There is no sample data here: no lab is running.", {"environment": "Choose live."})
+    if not name or len(name) > 100 or not name.isprintable():
+        raise ConnectError("Give the connection a name.", {"name": "Up to 100 characters, such as 'Our ledger'."})
+    known = Connection.objects.filter(provider=provider.slug, name=name).first()
+    if known is None:
+        return Connection(provider=provider.slug, name=name, environment=environment)
+    if known.connected_at is not None:
+        raise ConnectError(
+            f"There is a {provider.name} connection called '{name}' already.",
+            {"name": "Choose another name, or reconnect the one that has it."},
+        )
+    known.environment = environment
+    return known
+
+
+def keep(connection: Connection) -> None:
+    if connection._state.adding:
+        connection.save()
+    else:
+        connection.save(update_fields=_KEPT)

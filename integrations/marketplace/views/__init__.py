@@ -1,0 +1,1 @@
+"""The pages of the marketplace: one module per thing a page is about."""

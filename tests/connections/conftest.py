@@ -1,0 +1,1 @@
+from tests.doors import *  # noqa: F403 fixtures

@@ -1,0 +1,1 @@
+"""Providers that exist for the tests of the pages only."""

@@ -1,0 +1,86 @@
+from datetime import timedelta
+
+from integrations.provider import (
+    Accounts,
+    Const,
+    Cursor,
+    Each,
+    Field,
+    Flag,
+    Mapping,
+    OAuth2,
+    Provider,
+    RateLimit,
+    Residency,
+    Resource,
+    Runbook,
+    Scope,
+    Write,
+    convert,
+)
+
+provider = Provider(
+    slug="ledgerly",
+    name="Ledgerly",
+    category="accounting",
+    website="https://www.ledgerly.example",
+    summary="The chapter's books: people and companies, invoices and what was paid.",
+    auth=OAuth2(
+        authorize="https://login.ledgerly.example/authorize",
+        token="https://login.ledgerly.example/token",
+        revoke="https://login.ledgerly.example/revoke",
+        scopes=(
+            Scope("ledger.contacts", "to read who owes and who pays"),
+            Scope("ledger.invoices", "to read and create invoices", write=True),
+        ),
+    ),
+    accounts=Accounts(path="https://api.ledgerly.example/connections", id="id", name="name", header="Ledgerly-Tenant"),
+    base_url="https://api.ledgerly.example/v1",
+    test="/organisation",
+    limits=RateLimit(per_minute=60, per_day=5000, concurrent=5),
+    residency=Residency(regions=("AU", "US"), note="The vendor chooses the region by the organisation's country."),
+    runbook=Runbook(
+        owner="the national treasurer",
+        throttling="60 calls a minute, counted per organisation.",
+        fallback=("Wait: every sync continues where it stopped.", "Look at status.ledgerly.example."),
+    ),
+    resources=(
+        Resource(
+            "contacts",
+            label="Contacts",
+            path="/Contacts",
+            records="Contacts",
+            key="ContactID",
+            target="finance.party",
+            cursor=Cursor(field="UpdatedDateUTC", header="If-Modified-Since"),
+            write=Write(create="PUT /Contacts", update="POST /Contacts"),
+            deletes=Flag("ContactStatus", "ARCHIVED"),
+            mapping=Mapping(
+                Field("name", "Name", convert.text, required=True),
+                Field("email", "EmailAddress", convert.lower, owner="newest"),
+                Field("number", "ContactNumber", convert.text, write="if_empty"),
+                Const("kind", "organisation"),
+            ),
+        ),
+        Resource(
+            "invoices",
+            label="Invoices",
+            path="/Invoices",
+            records="Invoices",
+            key="InvoiceID",
+            target="finance.invoice",
+            every=timedelta(hours=1),
+            mapping=Mapping(
+                Field("number", "InvoiceNumber", convert.text),
+                Field("total", ("Total", "CurrencyCode"), convert.money_major),
+                Field("issued_on", "DateString", convert.day),
+                Each("lines", "LineItems", (Field("description", "Description", convert.text),)),
+            ),
+        ),
+    ),
+    setup=(
+        "Have the login of somebody who may manage users at Ledgerly.",
+        "Press Continue, sign in there, and choose the organisation.",
+        "Press Allow access.",
+    ),
+)

@@ -1,0 +1,100 @@
+"""People, connections and runs for the tests of the pages."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.utils import timezone
+
+from integrations import hub, roles
+from integrations.connections.models import Connection, Credential
+from integrations.hub.models import Chapter
+from integrations.sync.models import QuarantinedRecord, RecordLink, ResourceState, SyncRun
+
+CANARY = "canary-secret-7d1f0c"
+
+
+def make_person(chapter: Chapter, role: str | None = None, *, username: str = "", **extra) -> User:
+    """A user of the chapter with that role; every chapter has all roles."""
+    with hub.enter(chapter):
+        if not Group.objects.filter(name="Auditor").exists():
+            roles.apply_roles()
+        name = username or (role or "nobody").lower().replace(" ", "-")
+        user = User.objects.create_user(name, password="correct horse battery", **extra)
+        if role:
+            user.groups.add(Group.objects.get(name=role))
+        return user
+
+
+def sign_in(chapter: Chapter, user: User | None = None) -> Client:
+    """A browser without JavaScript at the chapter's address."""
+    client = Client(headers={"host": f"{chapter.slug}.localhost"})
+    if user:
+        with hub.enter(chapter):
+            client.force_login(user)
+    return client
+
+
+def make_connection(chapter: Chapter, provider: str = "tillstream", name: str = "Sydney till", **extra) -> Connection:
+    """Connected, synced five minutes ago, with a credential whose secret is CANARY."""
+    now = timezone.now()
+    values = {
+        "status": Connection.Status.CONNECTED,
+        "auth_kind": "api_key",
+        "account_id": "acct_1",
+        "account_name": "Sydney Inc",
+        "connected_at": now - timedelta(days=3),
+        "last_sync_at": now - timedelta(minutes=5),
+    } | extra
+    since = values.pop("status_since", None)
+    with hub.enter(chapter):
+        connection = Connection.objects.create(provider=provider, name=name, **values)
+        if since:  # set by the database's clock on insert
+            Connection.objects.filter(pk=connection.pk).update(status_since=since)
+        if values["status"] != Connection.Status.DISCONNECTED:
+            Credential.objects.create(connection=connection, secret=json.dumps({"key": CANARY}))
+        return connection
+
+
+def make_run(chapter: Chapter, connection: Connection, resource: str = "customers", **extra) -> SyncRun:
+    with hub.enter(chapter):
+        return SyncRun.objects.create(connection=connection, resource=resource, **extra)
+
+
+def make_history(chapter: Chapter, connection: Connection, runs: int = 3) -> SyncRun:
+    """Finished runs of two resources, links, and one record set aside; answers the run that set it aside."""
+    now = timezone.now()
+    with hub.enter(chapter):
+        made = [
+            SyncRun.objects.create(
+                connection=connection,
+                resource=("customers", "payouts")[number % 2],
+                state=SyncRun.State.PARTIAL if number == 0 else SyncRun.State.SUCCEEDED,
+                fetched=120,
+                created=100,
+                updated=15,
+                unchanged=4,
+                quarantined=1 if number == 0 else 0,
+                started_at=now - timedelta(minutes=6),
+                finished_at=now - timedelta(minutes=5),
+            )
+            for number in range(runs)
+        ]
+        ResourceState.objects.create(
+            connection=connection, resource="customers", last_complete_at=now - timedelta(minutes=5)
+        )
+        RecordLink.objects.bulk_create(
+            RecordLink(
+                connection=connection, resource="customers", external_id=f"cus_{n}", target="finance.party",
+                record_id=connection.pk, content_hash="0" * 32, first_seen=now, last_changed=now,
+            )
+            for n in range(20)
+        )  # fmt: skip
+        QuarantinedRecord.objects.create(
+            connection=connection, run=made[0], resource="customers", external_id="cus_bad",
+            reasons=[{"field": "email", "message": "'not an address' is not an e-mail address"}], body="{}",
+        )  # fmt: skip
+        return made[0]

@@ -1,0 +1,137 @@
+"""What holds for every page of the marketplace, on both faces: generated from the routes, so that a new one is covered."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.urls import URLPattern
+
+from integrations.marketplace.urls import urlpatterns
+
+from .staging import CANARY, make_connection, make_history, make_person, sign_in
+
+pytestmark = [pytest.mark.django_db, pytest.mark.services]
+
+FACES = ("/marketplace/", "/admin/marketplace/")
+POST_ONLY = {"sync", "test", "cancel", "approve"}
+READ_ONLY = {"catalogue", "provider", "connection", "mappings", "runs", "run", "logo", "arrived"}
+
+
+def routes() -> list[tuple[str, str]]:
+    """(name, route) of each page; the logos have one address only."""
+    return [(route.name, str(route.pattern)) for route in urlpatterns if isinstance(route, URLPattern)]
+
+
+def filled(route: str, connection: object, run: object, slug: str = "ledgerly") -> str:
+    pk = run if route.startswith("runs/") else connection
+    return route.replace("<uuid:pk>", str(pk)).replace("<slug:slug>", slug).replace("<slug:resource>", "customers")
+
+
+def addresses(connection: object, run: object) -> list[tuple[str, str]]:
+    return [
+        (name, face + filled(route, connection, run))
+        for name, route in routes()
+        for face in (FACES if name != "logo" else FACES[:1])
+    ]
+
+
+@pytest.fixture
+def place(sydney):
+    connection = make_connection(sydney)
+    return connection, make_history(sydney, connection)
+
+
+def test_every_page_asks_who_you_are(sydney, place):
+    connection, run = place
+    browser = sign_in(sydney)
+    for _name, address in addresses(connection.pk, run.pk):
+        for method in ("get", "post"):
+            answer = getattr(browser, method)(address)
+            assert answer.status_code == 302, address
+            assert answer["Location"].startswith("/login/?next="), address
+
+
+def test_a_live_part_sends_the_whole_page_to_the_sign_in_and_back(sydney, place):
+    _connection, run = place
+    page = f"/marketplace/runs/{run.pk}/"
+    answer = sign_in(sydney).get(
+        page + "?said=x",
+        headers={"HX-Request": "true", "HX-Current-URL": f"http://sydney.localhost{page}", "host": "sydney.localhost"},
+    )
+    assert answer["HX-Redirect"] == f"/login/?next={page}"
+
+
+def test_another_chapters_connection_and_run_are_not_found(sydney, melbourne, place):
+    connection, run = place
+    stranger = sign_in(melbourne, make_person(melbourne, "Chapter admin", is_staff=True, is_superuser=True))
+    for name, address in addresses(connection.pk, run.pk):
+        if "<uuid" not in dict(routes())[name]:
+            continue
+        for method in ("get", "post"):
+            refused = READ_ONLY if method == "post" else POST_ONLY
+            answer = getattr(stranger, method)(address)
+            assert answer.status_code == (405 if name in refused else 404), (method, address)
+
+
+def test_what_does_not_exist_is_not_found(admin):
+    for name, address in addresses(uuid.uuid4(), uuid.uuid4()):
+        if "<uuid" in dict(routes())[name] and name not in POST_ONLY:
+            assert admin.get(address).status_code == 404, address
+    assert admin.get("/marketplace/providers/unheard-of/").status_code == 404
+    assert admin.get("/marketplace/providers/unheard-of/connect/").status_code == 404
+    assert admin.get("/marketplace/logos/unheard-of.svg").status_code == 404
+
+
+def test_a_person_without_a_role_is_told_so(sydney, place):
+    connection, run = place
+    browser = sign_in(sydney, make_person(sydney, None, is_staff=True))
+    for name, address in addresses(connection.pk, run.pk):
+        if name in POST_ONLY | {"logo"}:
+            continue
+        answer = browser.get(address)
+        assert answer.status_code == 403, address
+        assert "This is not open to you" in answer.content.decode()
+
+
+def test_pages_refuse_methods_they_do_not_have(admin, place):
+    connection, run = place
+    for name, address in addresses(connection.pk, run.pk):
+        if name in POST_ONLY:
+            assert admin.get(address).status_code == 405, address
+        if name in READ_ONLY:
+            assert admin.post(address).status_code == 405, address
+        assert admin.put(address).status_code == 405, address
+        assert admin.delete(address).status_code == 405, address
+
+
+def test_every_page_is_shown_on_both_faces_with_a_strict_policy_and_no_secret(admin, asked, place):
+    connection, run = place
+    for name, address in addresses(connection.pk, run.pk):
+        if name in POST_ONLY | {"arrived"}:
+            continue
+        answer = admin.get(address)
+        assert answer.status_code == 200, address
+        policy = answer["Content-Security-Policy"]
+        assert "unsafe" not in policy or name == "logo", address
+        assert "default-src 'none'" in policy, address
+        page = answer.content.decode()
+        assert CANARY not in page, address
+        assert "<style" not in page, address
+        assert " style=" not in page, address
+        assert "onclick=" not in page, address
+
+
+def test_pages_are_not_kept_by_the_browser_but_logos_are(admin):
+    assert "no-store" in admin.get("/marketplace/")["Cache-Control"]
+    assert "max-age=86400" in admin.get("/marketplace/logos/ledgerly.svg")["Cache-Control"]
+
+
+def test_a_logo_can_run_and_load_nothing(admin):
+    answer = admin.get("/marketplace/logos/ledgerly.svg")
+    assert answer["Content-Type"] == "image/svg+xml"
+    assert answer["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert admin.get("/marketplace/logos/tillstream.svg").status_code == 404
+    again = admin.get("/marketplace/logos/ledgerly.svg", headers={"If-None-Match": answer["ETag"]})
+    assert again.status_code == 304
