@@ -22,6 +22,7 @@ from django.db import connection as database  # noqa: E402
 from bench.limit import backend_cpu  # noqa: E402
 from integrations import http, hub, registry  # noqa: E402
 from integrations.connections.models import Connection  # noqa: E402
+from integrations.http.decode import decode  # noqa: E402
 from integrations.hub.models import Chapter  # noqa: E402
 from integrations.provider import Cursor, Field, Mapping, NoAuth, PageNumber, Provider, Resource, convert  # noqa: E402
 from integrations.sync.engine import run_sync  # noqa: E402
@@ -67,6 +68,9 @@ class PlainDoor:
         answer = self.session.request(method, self.base_url + url_or_path, params=params, headers=headers)
         answer.status, answer.body = answer.status_code, answer.content
         return answer
+
+    def decoded(self, answer, *, exact=False):
+        return decode(answer.body, exact=exact)
 
 
 @contextmanager
