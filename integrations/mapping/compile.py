@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from integrations import targets
+from integrations.http.decode import Unreadable
 from integrations.provider import Const, Each, Field, Resource
 
 from .outward import outward_of
@@ -144,7 +145,7 @@ def _inward(resource: Resource, steps: tuple[Step, ...], refs: Mapping[str, str]
 
 def key_text(value: Any) -> str:
     """An id as text; "" when there is none. Raises ValueError for what cannot be one."""
-    if value is None:
+    if readable(value) is None:
         return ""
     if not isinstance(value, (str, int)) or isinstance(value, bool):
         raise ValueError(f"{_kind(value)} is no key")
@@ -233,15 +234,28 @@ def _value(step: Field) -> Callable[[Any, Any], Any]:
     gets = tuple(_rooted(path) for path in step.sources)
     inward = step.convert.inward if step.convert else None
     if len(gets) > 1 and inward:
-        return lambda element, root: inward(*[get(element, root) for get in gets])
+        return lambda element, root: inward(*[readable(get(element, root)) for get in gets])
     (get,) = gets
     path = step.sources[0]
+    if inward is None:
+        return lambda element, root: readable(get(element, root))
     if "." in path or path.startswith("/") or not path:
-        return (lambda element, root: inward(get(element, root))) if inward else get
-    # The common case, spared one call: a plain name in an object that is known to be one.
-    if inward:
-        return lambda element, _root: inward(element.get(path))
-    return lambda element, _root: element.get(path)
+        return lambda element, root: inward(readable(get(element, root)))
+
+    def named(element: Any, _root: Any) -> Any:
+        """The common case, spared two calls: a plain name in an object that is known to be one."""
+        value = element.get(path)
+        return inward(readable(value) if type(value) is Unreadable else value)
+
+    return named
+
+
+def readable(value: Any) -> Any:
+    """The value; ValueError with the reason where it came in a way that nobody can keep. A converter never sees such a thing:
+    it is false, and might be taken for an absent value."""
+    if type(value) is Unreadable:
+        raise ValueError(value.reason)
+    return value
 
 
 def _rooted(path: str) -> Callable[[Any, Any], Any]:
@@ -286,6 +300,8 @@ def _said(part: Out) -> Out:
 
 
 def _kind(value: Any) -> str:
+    if type(value) is Unreadable:
+        return value.reason
     words = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
     return words.get(type(value), "a number")
 

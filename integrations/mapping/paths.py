@@ -1,12 +1,14 @@
 """Dotted paths into a vendor's record, compiled to closures once and walked per record.
 
-`Contact.ContactID` walks objects; a number walks a list (`emails.0.value`). Whatever is not there is None.
+They mean what `provider.paths` says. Whatever is not there is None; what is below something unreadable is unreadable.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
 from typing import Any
+
+from integrations.http.decode import Unreadable
 
 Getter = Callable[[Any], Any]
 Setter = Callable[[MutableMapping[str, Any], Any], None]
@@ -28,7 +30,7 @@ def getter(path: str) -> Getter:
             elif type(value) is list and part.isdecimal() and int(part[:9]) < len(value):
                 value = value[int(part[:9])]
             else:
-                return None
+                return value if type(value) is Unreadable else None
         return value
 
     return walk

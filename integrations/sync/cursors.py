@@ -3,43 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from decimal import Decimal
-from email.utils import format_datetime
+from datetime import datetime
 from typing import Any
 
 from integrations.mapping.paths import getter
-from integrations.provider import Cursor, convert
+from integrations.provider import Cursor
 
-_FORMATS = {
-    "iso": lambda moment: moment.isoformat(timespec="seconds").replace("+00:00", "Z"),
-    "iso_seconds": lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%S"),
-    "http": lambda moment: format_datetime(moment, usegmt=True),
-    "unix": lambda moment: str(int(moment.timestamp())),
-}
+# "2026-01-31T00:00:00Z", with and without fractions
+_SORTABLE = {(length, "Z") for length in (20, 24, 27)}
 
 
 def sent_as(cursor: Cursor, since: datetime) -> str:
     """What the vendor is asked with: `since` less the lookback, in the vendor's spelling. Fractions are dropped downwards."""
-    moment = (since - cursor.lookback).astimezone(UTC).replace(microsecond=0)
-    return _FORMATS[cursor.format](moment)
+    return cursor.spell((since - cursor.lookback).replace(microsecond=0))
 
 
 def newest(cursor: Cursor, records: Iterable[Any], known: datetime | None, now: datetime) -> datetime | None:
     """The newest time in the records, or what was known. A time ahead of us (a wrong clock, a typing error) counts as now:
     otherwise one record of 2099 would hide every later change."""
     value_of = getter(cursor.field)
-    found = [moment for record in records if (moment := instant(value_of(record)))]
+    values = _latest([value_of(record) for record in records])
+    found = [moment for value in values if (moment := instant(cursor, value))]
     return min(max([*found, known] if known else found), now) if found else known
 
 
-def instant(value: Any) -> datetime | None:
-    """Any spelling of an instant -> aware datetime; None for what is none (its record may be quarantined elsewhere)."""
+def instant(cursor: Cursor, value: Any) -> datetime | None:
+    """When a record changed; None for what is no time (its record may be quarantined elsewhere)."""
     try:
-        if isinstance(value, (int, float, Decimal)):
-            return datetime.fromtimestamp(float(value), UTC)
-        if not isinstance(value, str) or not (text := convert.instant.inward(value)):
-            return None
-        return datetime.fromisoformat(text)
-    except (ValueError, ArithmeticError, OSError):
+        return cursor.moment(value)
+    except (ValueError, TypeError, ArithmeticError, OSError):
         return None
+
+
+def _latest(values: list[Any]) -> list[Any]:
+    """Times of one spelling in UTC sort as text, so that only the last needs reading; otherwise all of them."""
+    shapes = {(len(value), value[-1:]) if type(value) is str else None for value in values}
+    return [max(values)] if len(shapes) == 1 and shapes.pop() in _SORTABLE else values

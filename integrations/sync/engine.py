@@ -75,7 +75,7 @@ def _read(
     run: SyncRun, connection: Connection, resource: Resource, *, work: Fence | None, progress: Progress | None
 ) -> None:
     _usable(connection)
-    with http.open_door(connection) as door:
+    with http.open_door(connection, resource=resource.name) as door:
         for _ in range(MOST_BEGINNINGS):
             pull = _pull(run, connection, resource)
             pull.work, pull.progress = work, progress

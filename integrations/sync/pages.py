@@ -25,8 +25,6 @@ from integrations.provider import (
     SinglePage,
 )
 
-from .decode import decode
-
 MAX_PAGES = 200_000
 NOT_MODIFIED = 304
 
@@ -55,6 +53,8 @@ class Door(Protocol):
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer: ...
+
+    def decoded(self, answer: Any, *, exact: bool = False) -> Any: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ def read_pages(
         if answer.status == NOT_MODIFIED:
             yield Page(records=[], not_modified=True)
             return
-        document = decode(answer.body, exact=exact)
+        document = door.decoded(answer, exact=exact)
         page = _page(resource, token, document)
         if isinstance(resource.pages, (NextUrl, LinkHeader)):
             following = _named_next(resource.pages, document, answer.headers)

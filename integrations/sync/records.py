@@ -29,7 +29,6 @@ from . import refs
 from .apply import apply
 from .batch import Route
 from .copy import table
-from .decode import decode
 from .intake import validated
 from .models import QuarantinedRecord, RecordLink
 from .rebuild import canonical_of
@@ -91,14 +90,18 @@ def create_record(
     outward = _outward(route, _their_keys(route, _checked(target, canonical), words))
     method, path = write.create.split(" ", 1)
     parent = _parent(declared, outward, words) if "{parent}" in path else ""
-    with http.open_door(connection) as door:
+    with http.open_door(connection, resource=declared.name) as door:
         answer = door.fetch(
             method,
             path.replace("{parent}", quote(parent, safe="")),
             headers={write.idempotency: idempotency_key} if write.idempotency and idempotency_key else {},
             **_body(write, outward),
         )
-    made = _made(declared, answer.body, exact=mapping.exact, words=words)
+        try:
+            answered = door.decoded(answer, exact=mapping.exact)
+        except Temporary:
+            answered = None
+    made = _made(declared, answered, words)
     if declared.within:
         made[declared.within.into] = parent
     return _stored(route, made, words)
@@ -211,12 +214,8 @@ def _body(write: Write, record: dict[str, Any]) -> dict[str, Any]:
     return {"form": body} if write.body == "form" else {"json": body}
 
 
-def _made(resource: Resource, body: bytes, *, exact: bool, words: Words) -> dict[str, Any]:
+def _made(resource: Resource, answer: Any, words: Words) -> dict[str, Any]:
     """The record in a vendor's answer to a creation: the first of its list, what it is wrapped in, or the answer itself."""
-    try:
-        answer = decode(body, exact=exact)
-    except Temporary:
-        answer = None
     listed = getter(resource.records)(answer) if resource.records else answer
     if isinstance(listed, list) and listed:
         found = listed[0]

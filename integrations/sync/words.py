@@ -25,7 +25,7 @@ class Words:
             provider=provider.name,
             chapter=chapter.name if chapter else "the hub",
             connection=connection.name,
-            resource=label(resource),
+            resource=resource.name,
         )
 
     def vendor(self, happened: str, remedy: str = "") -> str:
@@ -42,10 +42,6 @@ class Words:
 
     def _where(self) -> str:
         return f"chapter {self.chapter}, connection '{self.connection}', {self.resource}"
-
-
-def label(resource: Resource) -> str:
-    return (resource.label or resource.name.replace("_", " ")).lower()
 
 
 def seconds(count: float) -> str:

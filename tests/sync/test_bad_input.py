@@ -33,7 +33,7 @@ def reasons(external_id: str = "bad") -> dict[str, str]:
 
 BAD_CONTACTS = [
     ({"name": "a\x00b"}, "name", "NUL"),
-    ({"name": "a\ud800b"}, "name", "unicode"),
+    ({"name": "a\ud800b"}, "name", "half of a surrogate"),
     ({"name": "x" * 501}, "name", "500"),
     ({"name": None}, "name", "is missing"),
     ({"name": {"first": "x"}}, "name", "expected text"),
@@ -64,7 +64,7 @@ BAD_INVOICES = [
     ('"total": %s' % ("9" * 5000), "total", "5000 digits"),
     ('"total": 1e400', "total", "too large"),
     ('"total": 1.000000000000000000000000000000000001', "total", "more decimals"),
-    ('"total": NaN', "total", "expected an amount"),
+    ('"total": NaN', "total", "NaN, which is not a number"),
     ('"total": true', "total", "expected an amount"),
     ('"currency": "dollars"', "total", "not an ISO 4217"),
     ('"currency": null', "total", "without a currency"),
@@ -73,12 +73,15 @@ BAD_INVOICES = [
     ('"lines": [{"text": "x"}]', "lines.0.amount", "Field required"),
     ('"lines": {}', "lines", "expected a list"),
     ('"contact": {"id": {"a": 1}}', "party", "is no key"),
+    ('"contact": {"id": "a"}, "contact": {"id": "b"}', "party", "stands twice"),
+    ('"total": 20.00, "total": 30.00', "total", "stands twice"),
 ]
 
 
 @pytest.mark.parametrize(("bad", "field", "sentence"), BAD_INVOICES)
 def test_a_bad_invoice_is_set_aside_and_its_page_goes_on(ledger, vendor, bad, field, sentence):
-    good, other = json.dumps(invoice(1)), json.dumps(invoice(2, id="bad"))
+    name = bad.split('"')[1]
+    good, other = json.dumps(invoice(1)), json.dumps({k: v for k, v in invoice(2, id="bad").items() if k != name})
     vendor.routes["/invoices"] = lambda asked: raw(f'{{"items": [{good}, {other[:-1]}, {bad}}}], "more": false}}')
     run = run_sync(ledger, "invoices")
     assert (run.state, run.created, run.quarantined) == ("partial", 1, 1), run.message
@@ -176,8 +179,8 @@ def test_a_bad_change_leaves_the_good_record_as_it_was(ledger, vendor):
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        (Reply(b"<html><body>502</body></html>"), "web page instead of data"),
-        (Reply(b'{"items": [{"id": "c1", "na'), "breaks off in the middle"),
+        (Reply(b"<html><body>502</body></html>"), "not JSON"),
+        (Reply(b'{"items": [{"id": "c1", "na'), "not JSON"),
         (Reply({"things": []}), "no longer sends a list at 'items'"),
         (Reply({}, 500), "fault of its own (500)"),
         (Reply({}, 403), "refused the request (403)"),

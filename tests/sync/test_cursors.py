@@ -40,15 +40,15 @@ def test_the_cursor_is_sent_in_the_vendors_spelling_less_the_lookback(spelling, 
     ],
 )
 def test_any_spelling_of_an_instant_is_read(value, year):
-    assert instant(value).year == year
-    assert instant(value).utcoffset() == timedelta(0)
+    assert instant(Cursor(field="x"), value).year == year
+    assert instant(Cursor(field="x"), value).utcoffset() == timedelta(0)
 
 
 @pytest.mark.parametrize(
     "value", [None, "", "soon", True and "x", {}, [], 10**400, float("nan"), "/Date(9" + "9" * 14 + ")/"]
 )
 def test_what_is_no_instant_is_passed_over(value):
-    assert instant(value) is None
+    assert instant(Cursor(field="x"), value) is None
 
 
 def test_the_newest_counts_and_the_future_counts_as_now():

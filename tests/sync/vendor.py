@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 import requests
 from cheroot.wsgi import Server
 
+from integrations.http.decode import decode
 from integrations.provider import AuthExpired, Permanent, RateLimited, Temporary
 
 
@@ -115,6 +116,12 @@ class TinyDoor:
             raise Permanent(f"Testbook refused the request ({answer.status_code}).", status=answer.status_code)
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return TinyAnswer(answer.status_code, headers, answer.content, answer.url)
+
+    def decoded(self, answer: TinyAnswer, *, exact: bool = False) -> Any:
+        try:
+            return decode(answer.body, exact=exact)
+        except Temporary:
+            raise Temporary("Testbook answered with something that is not JSON.") from None
 
 
 def tiny_door(url: str) -> Callable[..., Any]:
