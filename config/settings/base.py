@@ -197,6 +197,11 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "integrations.api.openapi.describe_paths",
     ],
+    "ENUM_NAME_OVERRIDES": {
+        "ConnectionStatusEnum": "integrations.connections.models.Connection.Status",
+        "RecordStateEnum": "integrations.sync.models.RecordLink.State",
+        "RunStateEnum": "integrations.sync.models.SyncRun.State",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from integrations import registry, targets
 from integrations.connections.models import Connection
@@ -17,14 +16,14 @@ from integrations.targets import Target
 from .permissions import may_use
 from .problems import Problem
 from .serializers.connections import connection_url
+from .view import ApiView
 
 LIVE = (Connection.Status.CONNECTED, Connection.Status.ERROR)
 
 
-class ConnectionView(APIView):
-    """A view of one connection, found before the method runs. `scopes`: method -> the scope it needs."""
+class ConnectionView(ApiView):
+    """A view of one connection, found before the method runs."""
 
-    scopes: dict[str, str] = {}
     connection: Connection
     provider: Provider
 

@@ -125,7 +125,17 @@ RECORD = {
     "state": "active",
     "first_seen": "2026-02-01T03:00:00Z",
     "last_changed": "2026-02-01T03:00:00Z",
+    "version": 1,
     "data": {"name": "Volunteers", "size": 12},
+    "links": [
+        {
+            "connection": CONNECTION["id"],
+            "provider": "mailchimp",
+            "resource": "tags",
+            "external_id": "tag-7",
+            "state": "active",
+        }
+    ],
 }
 ACTION = {"input": {"amount": {"minor": 5000, "currency": "AUD", "exponent": 2}}, "confirm": False}
 ACTION_ANSWER = {"result": {"url": "https://pay.example.org/p/1"}}

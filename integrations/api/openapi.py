@@ -12,6 +12,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from .pagination import DEFAULT_LIMIT, LARGEST_LIMIT
 from .problems import CONTENT_TYPE, document
 from .serializers.problems import ProblemSerializer
+from .view import ApiView
 
 EVERYWHERE = {
     400: "The query, a header or the body is not valid; `errors` names every mistake.",
@@ -85,7 +86,7 @@ class ApiSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: str = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
-        if not getattr(self.view, "scopes", None):
+        if not isinstance(self.view, ApiView):
             return bodies
         for status, meaning in self._problems().items():
             shown = OpenApiExample("Problem", value=document(status=status, detail=meaning, instance=self.path))
@@ -101,7 +102,7 @@ class ApiSchema(AutoSchema):
             found |= WITH_A_BODY
         if "{" in self.path:
             found |= ON_ONE_THING
-        if getattr(self.view, "asks_the_vendor", False):
+        if self.view.asks_the_vendor:
             found |= OF_THE_VENDOR
         return found
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
@@ -49,6 +50,11 @@ def confirm(request: HttpRequest, page: admin.ModelAdmin, question: str, rows: Q
         "action": request.POST["action"],
     }
     return TemplateResponse(request, "admin/hub/confirm.html", context)
+
+
+def log_changes(request: HttpRequest, rows: list[Any], what: str) -> None:
+    """What an operator did to many rows, in the admin's history."""
+    LogEntry.objects.log_actions(user_id=request.user.pk, queryset=rows, action_flag=CHANGE, change_message=what)
 
 
 class ChapterOfJob(admin.SimpleListFilter):
@@ -124,7 +130,7 @@ class DeadLetterAdmin(Jobs):
         every = self.get_queryset(request).filter(kind__in=kinds)
         if "confirmed" not in request.POST:
             question = f"Replay all {every.count()} dead letters of {', '.join(kinds)}?"
-            return confirm(request, self, question, queryset)
+            return confirm(request, self, question, queryset.order_by("kind").distinct("kind"))
         self._replay(request, every)
         return None
 
@@ -140,8 +146,7 @@ class DeadLetterAdmin(Jobs):
 
     def _replay(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:
         found = list(letters)
-        for letter in found:
-            self.log_change(request, letter, "Replayed")
+        log_changes(request, found, "Replayed")
         dead_letters.replay_all(letter.pk for letter in found)
         messages.success(request, f"{len(found)} dead letters are ready to run again.")
 
@@ -191,8 +196,7 @@ class ChapterAdmin(admin.ModelAdmin):
 
     def _become(self, request: HttpRequest, rows: QuerySet[Chapter], status: Chapter.Status) -> None:
         chapters = list(rows)
-        for chapter in chapters:
-            self.log_change(request, chapter, f"Now {status.label.lower()}")
+        log_changes(request, chapters, f"Now {status.label.lower()}")
         Chapter.objects.filter(pk__in=[chapter.pk for chapter in chapters]).update(status=status)
         messages.success(request, f"{len(chapters)} chapters are now {status.label.lower()}.")
 

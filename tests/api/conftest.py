@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import requests
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
@@ -15,8 +16,15 @@ from integrations.api import keys
 from integrations.api.scopes import SCOPES
 from integrations.connections.models import Connection
 from integrations.hub.models import Chapter
+from integrations.lab.app import make_lab
+from integrations.lab.server import serve
+from integrations.sync import engine
+from integrations.sync import services as syncing
+from integrations.sync.models import SyncRun
 
 from .samples import PROVIDERS
+
+STRIPE_KEY = "rk_test_{}Demo0000000000000000"
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +100,44 @@ def connect():
             return Connection.objects.create(provider=provider, **values)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def running_lab():
+    with serve(make_lab()) as serving:
+        yield serving.url
+
+
+@pytest.fixture
+def lab(running_lab, settings):
+    """The lab standing in for vendors, as new; its address."""
+    settings.LAB_URL = running_lab
+    requests.post(f"{running_lab}/_lab/reset", json={}, timeout=5)
+    return running_lab
+
+
+@pytest.fixture
+def stripe(with_key, lab):
+    """`stripe(chapter)`: a caller whose chapter has connected Stripe, with nothing queued any more."""
+
+    def make(chapter: Chapter) -> Caller:
+        caller = with_key(chapter)
+        sent = {"fields": {"key": STRIPE_KEY.format(chapter.slug)}, "environment": "lab"}
+        assert caller.post("integrations/stripe/connect", sent).status_code == 201
+        with hub.enter(chapter):
+            syncing.cancel_all(Connection.objects.get())
+        return caller
+
+    return make
+
+
+def synced(caller: Caller, resource: str) -> None:
+    """Ask for a sync and run what was queued, as a worker would."""
+    runs = caller.post(f"integrations/stripe/sync/{resource}", {}).json()["runs"]
+    with hub.enter(caller.chapter):
+        for asked in runs:
+            run = SyncRun.objects.get(pk=asked["id"])
+            assert engine.run_sync(run.connection, run.resource, run=run).state in ("succeeded", "partial"), run.message
 
 
 def problem(response, status: int, kind: str = "") -> dict[str, Any]:

@@ -7,9 +7,6 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
-from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT202012
 
 from .conftest import Caller
 

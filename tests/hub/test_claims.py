@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Lock
@@ -72,6 +73,19 @@ def test_a_chapter_has_no_more_jobs_running_than_the_cap_also_with_many_claiming
     running = [found.chapter_id for found in claimed]
     assert {chapter: running.count(chapter) for chapter in set(running)} == {c.pk: 3 for c in committed.values()}
     assert claims.claim() is None
+
+
+def test_chapters_that_are_at_their_cap_do_not_hold_up_the_one_that_is_not(kind, sydney, settings):
+    settings.JOB_IN_FLIGHT_PER_CHAPTER = 1
+    name = kind()
+    for _ in range(claims.TURNS + 5):
+        busy = uuid.uuid4()
+        enqueue(name, key="running", chapter=busy)
+        Job.objects.filter(chapter_id=busy).update(state="running")
+        enqueue(name, key="waiting", chapter=busy)
+    Turn.objects.create(chapter_id=sydney.pk, claimed_at=timezone.now())
+    enqueue(name, chapter=sydney)
+    assert claims.claim().chapter_id == sydney.pk
 
 
 def test_the_same_work_never_runs_twice_at_a_time(kind, committed, settings):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -67,6 +68,7 @@ def test_one_dead_letter_is_replayed_from_its_page(operator, dead):
     assert f'formaction="{page("deadletter_replay", letter.pk)}"' in html
     assert str(letter.lease_token) not in html
     operator.post(page("deadletter_replay", letter.pk))
+    assert [entry.get_change_message() for entry in LogEntry.objects.all()] == ["Replayed"]
     assert list(Job.objects.filter(state="ready")) == [letter]
     assert operator.get(page("deadletter_replay", letter.pk)).status_code == 405
 

@@ -138,6 +138,7 @@ def test_a_step_of_the_tick_that_fails_does_not_stop_the_others(sydney, settings
 
 
 def test_the_periodic_tasks_are_few_and_setting_them_up_again_changes_nothing_but_the_interval(db, settings):
+    assert PeriodicTask.objects.get().task == "hub.tick"  # migrate has made it
     beat.set_up()
     PeriodicTask.objects.filter(task="hub.tick").update(enabled=False)
     settings.JOB_TICK_SECONDS = 7

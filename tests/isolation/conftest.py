@@ -19,6 +19,8 @@ from integrations.hub.models import Chapter
 from .cases import Place
 from .specimens import models_of_a_chapter, models_of_the_hub, specimens
 
+# Tables of the hub that a chapter's own acts add rows to.
+WRITTEN_FOR_CHAPTERS = {"hub_ratebucket", "hub_oauthstate"}
 HOSTS = {"sydney": "sydney.localhost", "melbourne": "melbourne.localhost", "hub": "hub.localhost"}
 
 
@@ -77,14 +79,7 @@ def fingerprint(name: str) -> dict[str, tuple[int, str]]:
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY 1", [schema])
         for (table,) in cursor.fetchall():
             digest = "md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))"
-            cursor.execute(f'SELECT count(*), {digest} FROM "{schema}"."{table}" t')
+            its_own = "WHERE t::text LIKE '%%canary%%'" if table in WRITTEN_FOR_CHAPTERS else ""
+            cursor.execute(f'SELECT count(*), {digest} FROM "{schema}"."{table}" t {its_own}')
             found[table] = cursor.fetchone()
     return found
-
-
-@pytest.fixture(autouse=True)
-def _TEMP(monkeypatch):
-    from tests.api.samples import PROVIDERS
-
-    if len(registry.all_providers()) < 2:
-        monkeypatch.setattr(registry, "all_providers", lambda: PROVIDERS)

@@ -15,6 +15,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from uuid_utils.compat import uuid7
 
+from integrations import registry
 from integrations.encryption import EncryptedField
 
 # The same in every schema, made by signing in, or a single row that says when schedules changed: nobody's in particular.
@@ -27,9 +28,13 @@ REFERENCE = {
 NOW = datetime(2026, 2, 1, 3, 0, tzinfo=UTC)
 
 
-# JSON that has a shape: table and column -> what the canary makes of it. All else is {"name": canary}.
-SHAPES = {"integrations.QuarantinedRecord.reasons": lambda canary: [{"field": "name", "message": canary}]}
-
+# Columns that need more than a text: table and column -> what the canary makes of it.
+SHAPES = {
+    "integrations.QuarantinedRecord.reasons": lambda canary: [{"field": "name", "message": canary}],
+    "integrations.Credential.secret": lambda canary: f'{{"key": "{canary}-secret", "access_token": "{canary}-secret"}}',
+    "integrations.Connection.environment": lambda canary: "lab",  # no vendor is asked: there is no lab here
+    "hub.ProviderApp.client_id": lambda canary: "known-to-every-browser",  # it stands in the address one signs in at
+}
 # Texts that mean something.
 CODES = {"currency": "AUD", "country": "AU", "timezone": "Australia/Sydney"}
 
@@ -82,8 +87,8 @@ def _value(field: Any, made: dict[str, models.Model], canary: str, number: int, 
         return _reference(field, made)
     if shape := SHAPES.get(f"{field.model._meta.label}.{field.name}"):
         return shape(canary)
-    if field.name in ("provider", *CODES):
-        return CODES.get(field.name, provider)
+    if field.name in ("provider", "auth_kind", "resource", "target", *CODES):
+        return _word(field.name, provider)
     if isinstance(field, EncryptedField):
         return f"{canary}-secret"
     if field.choices or (field.has_default() and not isinstance(field, models.CharField | models.TextField)):
@@ -91,6 +96,16 @@ def _value(field: Any, made: dict[str, models.Model], canary: str, number: int, 
     if isinstance(field, models.UUIDField):
         return None if field.null else uuid7()
     return _plain(field, canary, number)
+
+
+def _word(name: str, provider: str) -> str:
+    declared = registry.get(provider)
+    words = {
+        "auth_kind": declared.auths[0].kind,
+        "resource": declared.resources[0].name,
+        "target": declared.resources[0].target,
+    }
+    return {**CODES, **words, "provider": provider}[name]
 
 
 def _reference(field: models.ForeignKey, made: dict[str, models.Model]) -> Any:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-
 from django.utils import timezone
 
 from integrations import registry

@@ -3,6 +3,17 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from integrations.api.queries import Body
+from integrations.sync.models import RecordLink
+
+
+class RecordNameSerializer(serializers.Serializer):
+    """What a record is called in one connection."""
+
+    connection = serializers.UUIDField()
+    provider = serializers.CharField()
+    resource = serializers.CharField()
+    external_id = serializers.CharField()
+    state = serializers.ChoiceField(choices=RecordLink.State.choices)
 
 
 class RecordSerializer(serializers.Serializer):
@@ -11,10 +22,12 @@ class RecordSerializer(serializers.Serializer):
     resource = serializers.CharField()
     target = serializers.CharField(help_text="What it is here.")
     schema = serializers.CharField(help_text="URN of the canonical schema of `data`; see /schemas.")
-    state = serializers.CharField()
+    state = serializers.ChoiceField(choices=RecordLink.State.choices)
     first_seen = serializers.DateTimeField()
     last_changed = serializers.DateTimeField()
+    version = serializers.IntegerField(help_text="Grows with every change here; 0 where our row was deleted.")
     data = serializers.DictField(help_text="The record in canonical form.")
+    links = RecordNameSerializer(many=True, help_text="Every connection that knows it.")
 
 
 class RecordPageSerializer(serializers.Serializer):

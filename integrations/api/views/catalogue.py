@@ -8,7 +8,6 @@ from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from integrations import registry, targets
 from integrations.api import examples
@@ -21,12 +20,13 @@ from integrations.api.serializers.integrations import (
     IntegrationDetailSerializer,
     IntegrationListSerializer,
 )
+from integrations.api.view import ApiView
 from integrations.connections import services
 from integrations.connections.models import Connection
 from integrations.provider import Provider, Resource
 
 
-class Catalogue(APIView):
+class Catalogue(ApiView):
     scopes = {"GET": "integrations:read"}
 
     @operation(
@@ -50,7 +50,7 @@ class Catalogue(APIView):
         return Response(IntegrationListSerializer({"results": results}).data)
 
 
-class Connected(APIView):
+class Connected(ApiView):
     scopes = {"GET": "integrations:read"}
 
     @operation(
@@ -64,7 +64,7 @@ class Connected(APIView):
         return Response(IntegrationListSerializer({"results": found}).data)
 
 
-class Integration(APIView):
+class Integration(ApiView):
     scopes = {"GET": "integrations:read"}
 
     @operation(

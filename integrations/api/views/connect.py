@@ -7,7 +7,6 @@ from typing import Any
 from django.db import IntegrityError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from integrations.api import examples
 from integrations.api.addressing import ConnectionView, provider_by_slug
@@ -24,6 +23,7 @@ from integrations.api.serializers.connections import (
     ReauthorizeQuerySerializer,
     ReconnectSerializer,
 )
+from integrations.api.view import ApiView
 from integrations.connections import services
 from integrations.connections.browser import browser_of, remember
 from integrations.connections.models import Connection
@@ -31,7 +31,7 @@ from integrations.provider import Provider
 from integrations.provider.auth import Auth
 
 
-class Connect(APIView):
+class Connect(ApiView):
     scopes = {"POST": "connections:write"}
     asks_the_vendor = True
 
@@ -70,7 +70,7 @@ class Reconnect(ConnectionView):
         return _connect(request, self.provider, auth, **_known(self.connection), **asked)
 
 
-class AuthorizeUrl(APIView):
+class AuthorizeUrl(ApiView):
     scopes = {"GET": "connections:write"}
 
     @operation(
@@ -103,7 +103,7 @@ class ReauthorizeUrl(ConnectionView):
         return _authorize(request, self.provider, **_known(self.connection), **asked)
 
 
-class Callback(APIView):
+class Callback(ApiView):
     scopes = {"GET": "connections:write"}
     asks_the_vendor = True
 

@@ -7,7 +7,6 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from integrations.api import examples
 from integrations.api.addressing import ConnectionView
@@ -25,6 +24,7 @@ from integrations.api.serializers.connections import (
     TestResultSerializer,
     show,
 )
+from integrations.api.view import ApiView
 from integrations.connections import services
 from integrations.connections.models import Connection, Credential
 
@@ -34,7 +34,7 @@ class ConnectionQuerySerializer(serializers.Serializer):
     status = serializers.ChoiceField(choices=Connection.Status.choices, required=False)
 
 
-class Connections(APIView):
+class Connections(ApiView):
     scopes = {"GET": "integrations:read"}
 
     @operation(

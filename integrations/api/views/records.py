@@ -15,7 +15,7 @@ from integrations.api.addressing import ConnectionView
 from integrations.api.idempotency import once
 from integrations.api.openapi import PAGED, operation
 from integrations.api.pagination import limit, page, position
-from integrations.api.permissions import may_touch
+from integrations.api.permissions import may_touch, usable_providers
 from integrations.api.problems import Problem
 from integrations.api.serializers.records import RecordPageSerializer, RecordSerializer
 from integrations.sync import records
@@ -43,7 +43,7 @@ class Records(ConnectionView):
         _, target = self.resource(resource)
         may_touch(request, target, "view")
         found, following = records.list_records(self.connection, resource, position(request), limit(request))
-        return Response(page(request, RecordSerializer(found, many=True).data, following))
+        return Response(page(request, _show(request, found), following))
 
     @operation(
         "Create a record at the vendor",
@@ -59,16 +59,14 @@ class Records(ConnectionView):
         may_touch(request, target, "add")
         connection = self.live_connection()
         if not isinstance(request.data, dict):
-            raise Problem(
-                400,
-                "The request is not valid.",
-                kind="invalid",
-                errors=[{"pointer": "", "detail": "The record must be an object."}],
-            )
+            raise _invalid({"": "The record must be an object."})
 
         def create(vendor_key: str) -> tuple[int, Any]:
-            made = records.create_record(connection, resource, request.data, vendor_key)
-            return 201, RecordSerializer(made).data
+            try:
+                made = records.create_record(connection, resource, request.data, vendor_key)
+            except records.InvalidRecord as refused:
+                raise _invalid({reason.field: reason.message for reason in refused.reasons}) from None
+            return 201, _show(request, [made])[0]
 
         return once(request, create)
 
@@ -88,4 +86,20 @@ class Record(ConnectionView):
         found = records.get_record(self.connection, resource, record_id)
         if found is None:
             raise Problem(404, f"There is no such record among the {resource} of '{self.connection.name}'.")
-        return Response(RecordSerializer(found).data)
+        return Response(_show(request, [found])[0])
+
+
+def _show(request: Request, found: list[dict[str, Any]]) -> list[Any]:
+    """Without the names that connections have for it which the caller may not see."""
+    usable = set(usable_providers(request))
+    seen = [{**one, "links": [link for link in one["links"] if link["provider"] in usable]} for one in found]
+    return list(RecordSerializer(seen, many=True).data)
+
+
+def _invalid(reasons: dict[str, str]) -> Problem:
+    """`reasons`: dotted canonical field -> sentence."""
+    errors = [
+        {"pointer": "".join(f"/{step}" for step in field.split(".") if step), "detail": sentence}
+        for field, sentence in reasons.items()
+    ]
+    return Problem(400, "The request is not valid.", kind="invalid", errors=errors)

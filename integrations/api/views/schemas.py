@@ -8,16 +8,16 @@ from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from integrations import targets
 from integrations.api import examples
 from integrations.api.openapi import operation
 from integrations.api.problems import Problem
 from integrations.api.serializers.schemas import CanonicalSchemaListSerializer
+from integrations.api.view import ApiView
 
 
-class Schemas(APIView):
+class Schemas(ApiView):
     scopes = {"GET": "integrations:read"}
 
     @operation(
@@ -39,7 +39,7 @@ class Schemas(APIView):
         return Response({"results": found})
 
 
-class CanonicalSchema(APIView):
+class CanonicalSchema(ApiView):
     scopes = {"GET": "integrations:read"}
 
     @operation(

@@ -11,15 +11,15 @@ from django_tenants.utils import get_public_schema_name
 
 from .tick import TICK
 
-# A beat without workers piles ticks up; workers that come back skip those that are older than this many periods.
-STALE_AFTER = 12
+# A beat without workers piles ticks up; workers that come back skip those that are older than this.
+STALE_SECONDS = 600
 
 
 def set_up() -> None:
     """Make the periodic tasks, or bring them up to date. An operator's choice to disable one is kept."""
     seconds = settings.JOB_TICK_SECONDS
     every, _ = IntervalSchedule.objects.get_or_create(every=seconds, period=IntervalSchedule.SECONDS)
-    wanted = {"task": TICK, "interval": every, "expire_seconds": seconds * STALE_AFTER}
+    wanted = {"task": TICK, "interval": every, "expire_seconds": STALE_SECONDS}
     task, made = PeriodicTask.objects.get_or_create(name="Jobs: the tick", defaults=wanted)
     if not made and any(getattr(task, field) != value for field, value in wanted.items()):
         for field, value in wanted.items():

@@ -59,9 +59,10 @@ def nudge(job_id: int) -> bool:
 
 
 def nudge_on_commit(job_id: int) -> None:
-    """Wake a worker when the current transaction commits; one message for all the wishes of a transaction."""
-    enclosing = set(connection.savepoint_ids)
-    for savepoints, then, _robust in connection.run_on_commit:
-        if isinstance(then, _Nudge) and savepoints <= enclosing:
-            return  # it will be sent whenever this one would be
-    transaction.on_commit(_Nudge(job_id))
+    """Wake a worker when the current transaction commits; one message for all the wishes of a transaction.
+
+    A nudge that is registered already will be sent whenever this one would be: Django drops it only with a savepoint that
+    encloses both.
+    """
+    if not any(isinstance(then, _Nudge) for _savepoints, then, _robust in connection.run_on_commit):
+        transaction.on_commit(_Nudge(job_id))

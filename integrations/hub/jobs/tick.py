@@ -13,8 +13,8 @@ from . import backlog, nudges, schedule, sweep
 
 log = logging.getLogger(__name__)
 TICK = "hub.tick"
-# Each worker that wakes wakes another while more is due, so a few are enough.
-NUDGES = 4
+# Each worker that wakes wakes another while more is due, so a few are enough; and few pile up while all are busy.
+NUDGES = 2
 
 _CLAIM_FIRE = """
 INSERT INTO hub_fire (schedule, fire_time) VALUES (%s, date_bin(%s, statement_timestamp(), 'epoch')) ON CONFLICT DO NOTHING

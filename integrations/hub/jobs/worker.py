@@ -109,7 +109,8 @@ def _give_up(claim: Claim, reason: str) -> str:
         dead_letters.bury(claim, reason)
     except LeaseLost:
         return TAKEN_OVER
-    return f"dead letter: {reason}"
+    log.warning("%s is a dead letter: %s", claim, reason)
+    return "dead letter"
 
 
 @contextmanager

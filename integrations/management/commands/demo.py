@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +60,13 @@ class Command(BaseCommand):
         """Run all processes until one ends or Ctrl-C; its exit code."""
         manage = f"exec {PYTHON} manage.py"
         manager = Manager()
+        manager._procmgr = Processes()
         for name, command in {
             "lab": f"{manage} lab --host 127.0.0.1 --port {lab_port} --database {folder / 'lab.sqlite3'}",
             "web": f"exec {PYTHON} -m granian --interface wsgi config.wsgi:application --host 127.0.0.1 --port {port}"
             " --workers 1 --blocking-threads 4 --no-ws --log-level warning",
-            "worker": f"exec {PYTHON} -m celery -A config.celery worker --concurrency 2 --loglevel WARNING",
-            "beat": f"exec {PYTHON} -m celery -A config.celery beat --loglevel WARNING --pidfile=",
+            "worker": f"exec {PYTHON} -m celery -q -A config.celery worker --concurrency 2 --loglevel WARNING",
+            "beat": f"exec {PYTHON} -m celery -q -A config.celery beat --loglevel WARNING --pidfile=",
             "setup": f"{manage} demosetup --port {port} --began {time.time() - time.monotonic() + started}"
             + ("" if once else " --stay"),
         }.items():
@@ -72,12 +75,26 @@ class Command(BaseCommand):
         return int(manager.returncode or 0)
 
 
+class Processes:
+    """How the parts are ended. A TERM goes to the part alone, not to its children: Celery then lets its workers finish."""
+
+    @staticmethod
+    def terminate(pid: int) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+
+    @staticmethod
+    def kill(pid: int) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+
+
 def demo_environment(database_url: str, folder: Path, port: int, lab_port: int) -> dict[str, str]:
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "config.settings.dev",
         "DATABASE_URL": database_url,
-        "BROKER_URL": "filesystem://",
+        "BROKER_URL": "filesystem://localhost",
         "BROKER_DIR": str(folder / "broker"),
         "LAB_URL": f"http://127.0.0.1:{lab_port}",
         "HUB_DOMAIN": "localhost",
@@ -85,6 +102,7 @@ def demo_environment(database_url: str, folder: Path, port: int, lab_port: int) 
         "JOB_TICK_SECONDS": "2",
         "LOG_LEVEL": "WARNING",
         "PYTHONUNBUFFERED": "1",
+        "PYTHONWARNINGS": "ignore:You're running the worker",
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import time
 import urllib.request
@@ -143,7 +144,7 @@ def connect_by_key(provider: str, name: str, key: str) -> None:
 
 
 def connect_by_oauth(provider: str, name: str) -> None:
-    browser = "demo"
+    browser = secrets.token_urlsafe(32)
     url = connections.begin_oauth(
         provider=provider,
         name=name,
