@@ -59,7 +59,6 @@ def pages(place) -> Pages:
         "running": f"/marketplace/runs/{running.pk}/",
         "nothing-found": "/marketplace/?q=zzz",
         "not-there": "/nothing/",
-        "login": "/login/?next=/",
         "admin": "/admin/",
         "admin-catalogue": "/admin/marketplace/",
         "admin-connection": f"/admin/marketplace/connections/{till.pk}/",
@@ -96,6 +95,31 @@ def test_axe_finds_nothing(visit, pages):
             for violation in Axe().run(page, context=inside).response["violations"]
         ]
     assert found == []
+
+
+def test_the_doors_are_sound_too(visit, place):
+    """What is seen before signing in: a chapter's, its admin's and the hub's."""
+    page, wrong = visit(None, viewport=(360, 800)).page, []
+    hub_url = place.url.replace("sydney", "hub")
+    doors = {"login": place.url + "/login/", "hub": hub_url + "/", "hub-login": hub_url + "/admin/login/"}
+    for scheme, (name, address) in itertools.product(THEMES, doors.items()):
+        page.emulate_media(color_scheme=scheme)
+        page.goto(address)
+        photograph(page, f"{name}-360-{scheme}")
+        wrong += [(name, scheme, violation["id"]) for violation in Axe().run(page).response["violations"]]
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, name
+    assert wrong == []
+
+
+def test_a_wrong_password_is_said_aloud(visit, place):
+    page = visit(None).go("/login/")
+    expect(page.get_by_label("User name")).to_be_focused()
+    page.keyboard.type("treasurer")
+    page.keyboard.press("Tab")
+    page.keyboard.type("not the password")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("do not belong together")
+    expect(page.get_by_label("User name")).to_have_value("treasurer")
 
 
 @pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
