@@ -9,4 +9,4 @@ class IntegrationsConfig(AppConfig):
     def ready(self) -> None:
         from . import checks  # noqa: F401 registers the system checks
         from .api import checks as of_the_api  # noqa: F401
-        from .sync import receivers, tasks  # noqa: F401 begin and stop with connections; the jobs
+        from .sync import receivers, tasks  # noqa: F401 register what connecting sets going, and the kinds of jobs

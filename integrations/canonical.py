@@ -34,7 +34,7 @@ def _email(value: str) -> str:
     return validate_email(storable(value))[1]
 
 
-def _shortest(value: str) -> str:
+def shortest(value: str) -> str:
     """One spelling per number, so that equal numbers are equal text: "1.50" and "1.5" are the same rate."""
     text = format(Decimal(value), "f")
     text = text.rstrip("0").rstrip(".") if "." in text else text
@@ -45,7 +45,7 @@ Text = Annotated[str, AfterValidator(storable), Field(max_length=500)]
 LongText = Annotated[str, AfterValidator(storable), Field(max_length=10_000)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-Decimals = Annotated[str, Field(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,10})?$"), AfterValidator(_shortest)]
+Decimals = Annotated[str, Field(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,10})?$"), AfterValidator(shortest)]
 Email = Annotated[
     str, Field(max_length=320), AfterValidator(_email), WithJsonSchema({"type": "string", "format": "email"})
 ]

@@ -163,8 +163,8 @@ def new_data_key() -> dict[str, bytes]:
 
 def wrap(chapter_id: UUID, keys: dict[str, bytes]) -> bytes:
     """What `Chapter.data_key` holds: `[[key id, base64 of the key sealed by the newest master key], ...]`, newest first."""
-    sealed = [[name, seal_with_master(key, _wrap_aad(chapter_id, name))] for name, key in keys.items()]
-    return json.dumps([[name, base64.b64encode(data).decode()] for name, data in sealed]).encode()
+    sealed = {name: seal_with_master(key, _wrap_aad(chapter_id, name)) for name, key in keys.items()}
+    return json.dumps([[name, base64.b64encode(data).decode()] for name, data in sealed.items()]).encode()
 
 
 def unwrap(chapter_id: UUID, wrapped: bytes) -> dict[str, bytes]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from django.apps import apps
 from django.db import connection, models
@@ -79,15 +80,18 @@ def _reseal(field: EncryptedField, newest: str) -> int:
         done += sum(_swap_value(field, pk, old) for pk, old in behind)
 
 
-def _swap_value(field: EncryptedField, pk: object, old: bytes) -> bool:
+def _swap_value(field: EncryptedField, pk: Any, old: bytes) -> bool:
     new = field.seal(pk, field.open(pk, old))
-    table, column, key = (connection.ops.quote_name(name) for name in _names(field))
+    meta = field.model._meta
+    table, column, key = (
+        connection.ops.quote_name(str(name)) for name in (meta.db_table, field.column, meta.pk.column)
+    )
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET {column} = %s WHERE {key} = %s AND {column} = %s", [new, pk, old])  # noqa: S608
         return bool(cursor.rowcount)
 
 
-def _values(field: EncryptedField) -> Iterator[tuple[object, bytes]]:
+def _values(field: EncryptedField) -> Iterator[tuple[Any, bytes]]:
     """Primary key and ciphertext of every row that has one, in the order of the keys."""
     model: type[models.Model] = field.model
     last = None
@@ -104,11 +108,6 @@ def _values(field: EncryptedField) -> Iterator[tuple[object, bytes]]:
 
 def _swap(chapter: Chapter, old: bytes, keys: dict[str, bytes]) -> bool:
     return bool(Chapter.objects.filter(pk=chapter.pk, data_key=old).update(data_key=wrap(chapter.pk, keys)))
-
-
-def _names(field: EncryptedField) -> tuple[str, str, str]:
-    meta = field.model._meta
-    return meta.db_table, field.column, meta.pk.column
 
 
 def _label(field: EncryptedField) -> str:

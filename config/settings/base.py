@@ -154,7 +154,7 @@ JOB_TIME_LIMIT = env.int("JOB_TIME_LIMIT", default=3600)
 JOB_BACKOFF_SECONDS = env.float("JOB_BACKOFF_SECONDS", default=10)
 JOB_KEEP_DAYS = env.int("JOB_KEEP_DAYS", default=7)
 # Dotted name of a function text -> text that takes secrets out of what is kept as a job's last error.
-JOB_REDACT = ""
+JOB_REDACT = "integrations.http.redaction.redact"
 
 # --- the door out -----------------------------------------------------------------------------------------------------
 # http(s)://host:port of the lab. Empty = no lab: connections in the "lab" environment cannot be made or used.

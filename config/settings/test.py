@@ -1,6 +1,8 @@
-"""The test suite: fast password hashing, static files without a manifest, the hub on `hub.test`."""
+"""The test suite: fast password hashing, static files without a manifest, the hub on `hub.localhost`, and a broker that
+nobody listens to unless a test or BROKER_URL names one."""
 
 from .base import *
+from .base import env
 
 SECRET_KEY = "tests-only"  # noqa: S105
 ALLOWED_HOSTS = ["*"]
@@ -13,3 +15,5 @@ STORAGES = {
 WHITENOISE_AUTOREFRESH = True
 WHITENOISE_USE_FINDERS = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+BROKER_URL = env("BROKER_URL", default="memory://")
+BROKER_QUEUE = env("BROKER_QUEUE", default="chapterhouse-test")

@@ -67,8 +67,8 @@ def pick(connection: Connection, choices: list[Account], wanted: str, provider_n
 
 
 def settle(connection: Connection, account: Account | None) -> None:
-    """The connection works from now on: for this account, with a route for the vendor's deliveries. Inside a chapter."""
-    chapter = hub.current()
+    """The connection works from now on: for this account, with a route for the vendor's deliveries."""
+    chapter = hub.inside()
     with transaction.atomic():
         if account is not None:
             connection.account_id, connection.account_name = account["id"], account["name"]

@@ -34,7 +34,7 @@ HOME = "/marketplace/"
 
 def redirect_uri() -> str:
     """The one address that is registered with every vendor."""
-    return settings.PUBLIC_URL.rstrip("/") + "/oauth/callback"
+    return f"{settings.PUBLIC_URL.rstrip('/')}/oauth/callback"
 
 
 def address(connection: Connection, auth: OAuth2, *, chapter: Chapter, user: Any, browser: str, return_to: str) -> str:
@@ -73,8 +73,7 @@ def wanted_scopes(auth: OAuth2, connection: Connection) -> list[str]:
 
 def finish(params: Mapping[str, str], browser: str, user: Any = None) -> tuple[Connection, OAuthState]:
     """What the vendor sent the browser back with. ConnectError says what went wrong; the state is used up either way."""
-    inside = hub.current()
-    state = states.claim(str(params.get("state", "")), browser, inside, getattr(user, "pk", None))
+    state = states.claim(str(params.get("state", "")), browser, hub.current(), getattr(user, "pk", None))
     with hub.enter(state.chapter) as chapter:
         connection = Connection.objects.filter(pk=state.connection_id).first()
         if connection is None:

@@ -80,9 +80,9 @@ def _field(name: str, label: str, *, secret: bool, hint: str, pattern: str) -> d
 
 def _wrong(field: Mapping[str, Any], value: str) -> str:
     if not value:
-        return f"The {field['label'].lower()} is missing."
+        return f"{field['label']} is missing."
     if len(value) > _LONGEST or not value.isascii() or not value.isprintable():
-        return f"The {field['label'].lower()} has characters that cannot be in one; copy it again."
+        return f"{field['label']} has characters that cannot be in one; copy it again."
     if not re.fullmatch(field["pattern"], value):
-        return field["hint"] or f"This does not look like a {field['label'].lower()}."
+        return field["hint"] or f"{field['label']} does not look like one."
     return ""

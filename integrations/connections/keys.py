@@ -28,7 +28,7 @@ class Typed:
 
     def headers(self) -> dict[str, str]:
         if isinstance(self._auth, ApiKey):
-            return {self._auth.header: self._auth.template.format(key=self._secret_fields["key"])}
+            return {self._auth.header: self._auth.value(self._secret_fields["key"])}
         if isinstance(self._auth, BasicAuth):
             return {"Authorization": f"Basic {self._basic()}"}
         return {}
@@ -40,9 +40,9 @@ class Typed:
         return False
 
     def values(self) -> tuple[str, ...]:
-        if isinstance(self._auth, BasicAuth):
-            return (self._secret_fields["password"], self._basic())
-        return tuple(self._secret_fields.values())
+        """What was typed in, but for a user name, and what is made of it for the header (`Basic ...`)."""
+        typed = [value for name, value in self._secret_fields.items() if name != "username"]
+        return (*typed, *(header.rpartition(" ")[2] for header in self.headers().values()))
 
     def _basic(self) -> str:
         pair = f"{self._secret_fields['username']}:{self._secret_fields['password']}"

@@ -8,6 +8,7 @@ used once, and never lost to a caller that rolls back.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +18,7 @@ from uuid import UUID
 from django.db import OperationalError, transaction
 from django.db import connection as database
 from django.utils import timezone
+from psycopg.errors import LockNotAvailable
 
 from integrations import hub, registry
 from integrations.encryption import Secret
@@ -32,7 +34,12 @@ from .models import Connection, Credential
 from .token_endpoint import App, Granted, InvalidGrant
 from .tokens import Token
 
+LONGEST_WAIT = "90s"  # longer than any refresh
+
 log = logging.getLogger(__name__)
+
+# Those of one process queue up here, so that waiting for the row costs a process one database connection, not one each.
+_turns = [threading.Lock() for _ in range(64)]
 
 
 def access_token(connection: Connection) -> Secret:
@@ -40,9 +47,7 @@ def access_token(connection: Connection) -> Secret:
 
     Raises AuthExpired (reconnect), Temporary or RateLimited (later), Permanent (the app is not accepted).
     """
-    chapter = hub.current()
-    if chapter is None:
-        raise hub.WrongSchema("A connection's token is read inside its chapter.")
+    chapter = hub.inside()
     credential = credentials.stored(connection)
     if credential is not None:
         token = token_of(credential)
@@ -63,12 +68,13 @@ def renewed(chapter_id: UUID, connection_id: UUID, *, refused: Secret | None = N
 
     A connection that is already known to be expired is not asked for again, unless `probe`.
     """
-    try:
-        outcome = apart(chapter_id, lambda: _under_lock(connection_id, refused, probe=probe))
-    except OperationalError:
-        raise Temporary(
-            "The sign-in is being renewed by somebody else, and that takes too long. " + AGAIN_LATER
-        ) from None
+    with _turns[hash(connection_id) % len(_turns)]:
+        try:
+            outcome = apart(chapter_id, lambda: _under_lock(connection_id, refused, probe=probe))
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable):
+                raise
+            outcome = Temporary("The sign-in has been under renewal elsewhere for too long. " + AGAIN_LATER)
     if isinstance(outcome, Token):
         return outcome
     raise outcome
@@ -79,7 +85,7 @@ def _under_lock(connection_id: UUID, refused: Secret | None, *, probe: bool) -> 
     with transaction.atomic():
         with database.cursor() as cursor:
             # PostgreSQL cannot see a deadlock with a caller that waits for us while it holds the row.
-            cursor.execute("SET LOCAL lock_timeout = '90s'")
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LONGEST_WAIT])
         credential = Credential.objects.select_for_update().filter(pk=connection_id, secret__isnull=False).first()
         if credential is None:
             return AuthExpired("The connection has no sign-in any more: connect it again.")
@@ -103,14 +109,11 @@ class _Refresh:
 
     @classmethod
     def of(cls, connection: Connection, credential: Credential) -> _Refresh:
-        chapter = hub.current()
-        if chapter is None:
-            raise hub.WrongSchema("A token is refreshed inside its chapter.")
         return cls(
             connection=connection,
             credential=credential,
             secret=credentials.opened(credential),
-            caller=Caller.of(connection, chapter),
+            caller=Caller.of(connection, hub.inside()),
         )
 
     def run(self) -> Token | ProviderError:

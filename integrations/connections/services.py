@@ -17,7 +17,7 @@ from integrations.encryption import Secret
 from integrations.http.budget import PERSON
 from integrations.http.caller import Caller
 from integrations.http.door import Door
-from integrations.hub.models import AccountRoute, Chapter, Due
+from integrations.hub.models import AccountRoute, Due
 from integrations.provider import AuthExpired, OAuth2, Permanent, Provider, ProviderError
 from integrations.provider.auth import Auth
 
@@ -73,7 +73,7 @@ def connect_with_secret(
     if isinstance(auth, OAuth2):
         raise ConnectError(f"{declared.name} is connected by signing in there, not by typing in a secret.")
     row = rows.find(declared, name, environment, connection)
-    return typed_in.connect(row, auth, fields, chapter=_chapter(), user=user, account_id=account_id)
+    return typed_in.connect(row, auth, fields, chapter=hub.inside(), user=user, account_id=account_id)
 
 
 def begin_oauth(
@@ -101,7 +101,7 @@ def begin_oauth(
         row.settings = {**row.settings, "write": write}
     with transaction.atomic():
         rows.keep(row)
-        return authorisation.address(row, auth, chapter=_chapter(), user=user, browser=browser, return_to=return_to)
+        return authorisation.address(row, auth, chapter=hub.inside(), user=user, browser=browser, return_to=return_to)
 
 
 def finish_oauth(*, params: Mapping[str, str], browser: str, user: Any = None) -> Connection:
@@ -164,13 +164,6 @@ def disconnect(connection: Connection, *, user: Any = None) -> None:
         disconnected.send(sender=Connection, connection=connection, user=user)
 
 
-def _chapter() -> Chapter:
-    chapter = hub.current()
-    if chapter is None:
-        raise hub.WrongSchema("Connections belong to a chapter: enter it first.")
-    return chapter
-
-
 def _auth(provider: Provider, kind: str) -> Auth:
     try:
         return provider.auth_of(kind)
@@ -181,16 +174,16 @@ def _auth(provider: Provider, kind: str) -> Auth:
 
 def _door(connection: Connection) -> Door:
     """For a person who waits: short patience, and neither an open breaker nor a known expiry stops it."""
-    chapter = _chapter()
+    chapter = hub.inside()
     caller = Caller.of(connection, chapter)
     return Door(connection, caller, keys.stored(connection, chapter, caller, probe=True), budget=PERSON, probe=True)
 
 
 def _revoke(connection: Connection) -> None:
     credential = credentials.stored(connection)
-    if credential is None or connection.auth_kind != OAuth2.kind:
+    if credential is None or connection.auth_kind != OAuth2.kind or connection.provider not in registry.all_providers():
         return
-    caller = Caller.of(connection, _chapter())
+    caller = Caller.of(connection, hub.inside())
     auth, secret = caller.provider.auth_of(connection.auth_kind), credentials.opened(credential)
     token = secret.get("refresh_token") or secret.get("access_token")
     if not isinstance(auth, OAuth2) or not auth.revoke or not token:

@@ -7,6 +7,7 @@ import secrets
 from datetime import timedelta
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from integrations.encryption import Secret
@@ -62,9 +63,9 @@ def claim(state: str, browser: str, chapter: Chapter | None, user_id: int | None
     return OAuthState.objects.select_related("chapter").get(state_hash=_hash(state))
 
 
-def _live() -> object:
+def _live() -> QuerySet[OAuthState]:
     return OAuthState.objects.filter(used_at__isnull=True, created_at__gt=timezone.now() - LIFETIME)
 
 
 def _hash(value: str) -> str:
-    return hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()

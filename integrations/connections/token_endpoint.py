@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error
+from oauthlib.oauth2 import BackendApplicationClient, MissingTokenError, OAuth2Error
 from requests import Response
 from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
@@ -159,19 +159,22 @@ def _granted(
     access, renewed = token.get("access_token"), token.get("refresh_token")
     if not isinstance(access, str) or not access.isascii() or not access.isprintable() or not access:
         raise _unreadable(caller, answers[-1], secrets)
-    lifetime = token.get("expires_in")
-    scopes = token.get("scope")
-    names = scopes.replace(",", " ").split() if isinstance(scopes, str) else scopes
+    lifetime, scopes = token.get("expires_in"), token.get("scope")
+    names = [
+        part
+        for scope in ([scopes] if isinstance(scopes, str) else scopes or ())
+        for part in str(scope).replace(",", " ").split()
+    ]
     return Granted(
         access=Secret(access),
         refresh=Secret(renewed) if isinstance(renewed, str) and renewed else None,
         lifetime=float(lifetime) if isinstance(lifetime, (int, float)) and lifetime > 0 else None,
-        scopes=tuple(part for name in names for part in str(name).replace(",", " ").split()) if names else None,
+        scopes=tuple(names) or None,
     )
 
 
 def _meaning(error: OAuth2Error, caller: Caller, response: Response, secrets: tuple[str, ...]) -> Exception:
-    reason = shorten(redact(error.description or "", *secrets))
+    reason = "" if isinstance(error, MissingTokenError) else shorten(redact(error.description or "", *secrets))
     if error.error == "invalid_grant":
         return InvalidGrant(reason)
     if error.error in _BAD_CLIENT:
@@ -205,7 +208,7 @@ def _whole_seconds(response: Response) -> Response:
         body = response.json()
         if isinstance(body, dict) and isinstance(body.get("expires_in"), str):
             body["expires_in"] = int(body["expires_in"])
-            response._content = json.dumps(body).encode()  # type: ignore[attr-defined]
+            response._content = json.dumps(body).encode()
     except ValueError:
         pass  # the library says what is wrong with it
     return response

@@ -88,7 +88,12 @@ class Door:
         while True:
             sent = self._headers(headers)
             self._guard()
-            response = self.session.request(method, url, params=params, json=json, data=body, headers=sent)
+            try:
+                response = self.session.request(method, url, params=params, json=json, data=body, headers=sent)
+            except (requests.RequestException, UnicodeError):  # before the transport: it could not even be written down
+                raise Permanent(
+                    self.caller.sentence("cannot be sent a request made of these characters", "Check what is sent.")
+                ) from None
             answer = Answer(
                 status=response.status_code,
                 headers={name.lower(): value for name, value in response.headers.items()},
@@ -171,9 +176,7 @@ def open_door(connection: Connection, *, resource: str = "", budget: Budget = WO
     """
     from integrations.connections import keys, status  # they use the transport: a door needs both
 
-    chapter = hub.current()
-    if chapter is None:
-        raise hub.WrongSchema("A connection's door is opened inside its chapter.")
+    chapter = hub.inside()
     caller = Caller.of(connection, chapter, resource)
     door = Door(connection, caller, keys.stored(connection, chapter, caller), budget=budget)
     try:

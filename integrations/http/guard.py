@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from typing import Any
 from urllib.parse import urlsplit
 
 PORTS = frozenset([443, 8443])
 _MOST_TRIED = 4
 
-Address = tuple[socket.AddressFamily, tuple[str | int, ...]]
+Address = tuple[socket.AddressFamily, Any]
 
 _UNICAST_V6 = ipaddress.ip_network("2000::/3")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -53,7 +54,10 @@ def check_url(url: str) -> None:
 
 def resolve(host: str, port: int) -> list[Address]:
     """Every address of the name, checked. Refused when any is not public; OSError when there is none."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+    except UnicodeError:  # a part of the name is empty or too long
+        raise Refused("has an address whose host name cannot be one") from None
     for _, _, _, _, sockaddr in found:
         if not is_public(str(sockaddr[0])):
             raise Refused(f"has an address ({host}) inside a private network")

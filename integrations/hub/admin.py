@@ -75,6 +75,7 @@ class Jobs(admin.ModelAdmin):
 
     show_full_result_count = False
     search_fields: ClassVar = ["=id", "kind", "key", "last_error"]
+    readonly_fields: ClassVar = ["chapter"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         names = Chapter.objects.filter(pk=OuterRef("chapter_id")).values("name")
@@ -103,15 +104,20 @@ class JobAdmin(Jobs):
     list_display: ClassVar = ["id", "kind", "key", "chapter", "state", "attempts", "run_at", "lease_until", "reason"]
     list_filter: ClassVar = ["state", "kind", ChapterOfJob]
     ordering: ClassVar = ["-id"]
-    exclude: ClassVar = ["lease_token"]
+    fields: ClassVar = [
+        "chapter", "kind", "key", "state", "last_error", "payload", "priority", ("attempts", "max_attempts"),
+        ("created_at", "run_at"), ("started_at", "lease_until", "finished_at"),
+    ]  # fmt: skip
 
 
 @admin.register(DeadLetter, site=site)
 class DeadLetterAdmin(Jobs):
-    list_display: ClassVar = ["id", "kind", "key", "chapter", "attempts", "finished_at", "reason"]
+    list_display: ClassVar = ["id", "kind", "chapter", "reason", "finished_at", "attempts"]
     list_filter: ClassVar = ["kind", ChapterOfJob]
     ordering: ClassVar = ["-finished_at"]
-    exclude: ClassVar = ["lease_token", "lease_until", "state"]
+    fields: ClassVar = [
+        "chapter", "kind", "key", "last_error", "payload", ("attempts", "max_attempts"), ("started_at", "finished_at")
+    ]  # fmt: skip
     actions: ClassVar = ["replay_selected", "replay_kinds"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -148,7 +154,7 @@ class DeadLetterAdmin(Jobs):
         found = list(letters)
         log_changes(request, found, "Replayed")
         dead_letters.replay_all(letter.pk for letter in found)
-        messages.success(request, f"{len(found)} dead letters are ready to run again.")
+        messages.success(request, f"Ready to run again: {len(found)}.")
 
 
 class Domains(admin.TabularInline):
@@ -198,7 +204,7 @@ class ChapterAdmin(admin.ModelAdmin):
         chapters = list(rows)
         log_changes(request, chapters, f"Now {status.label.lower()}")
         Chapter.objects.filter(pk__in=[chapter.pk for chapter in chapters]).update(status=status)
-        messages.success(request, f"{len(chapters)} chapters are now {status.label.lower()}.")
+        messages.success(request, f"Now {status.label.lower()}: {', '.join(map(str, chapters))}.")
 
 
 class ProviderAppForm(forms.ModelForm):

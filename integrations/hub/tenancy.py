@@ -57,6 +57,14 @@ def current() -> Chapter | None:
     return tenant if isinstance(tenant, apps.get_model("hub", "Chapter")) else None
 
 
+def inside() -> Chapter:
+    """The chapter this thread is inside. WrongSchema in the hub: what is asked for belongs to a chapter."""
+    chapter = current()
+    if chapter is None:
+        raise WrongSchema("This belongs to a chapter: enter it first.")
+    return chapter
+
+
 def schema() -> str:
     """The name of the schema this thread is in: what cache keys, locks and files carry."""
     return str(connection.schema_name)

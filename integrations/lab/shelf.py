@@ -11,6 +11,7 @@ from typing import Any
 from integrations.provider import Resource, dig
 from integrations.provider.paths import plant
 
+from .created import completed
 from .samples import Samples
 from .store import Store
 from .variation import APART, Variation, spelled_like
@@ -120,7 +121,7 @@ class Records:
         name = resource.key.rpartition(".")[2]
         like = dig(self.shelf.originals[0], resource.key) if self.shelf.originals else f"new_{'0' * 24}"
         key = Variation(self.shelf.samples, f"{self.shelf.seed}|new|{number}|{time.time_ns()}", 0).of(like, name)
-        made = filled(self.shelf.samples.created(resource), posted)
+        made = completed(self.shelf.samples.created(resource), posted)
         plant(made, resource.key, key)
         if resource.within and parent:
             plant(made, resource.within.into, parent)

@@ -151,7 +151,8 @@ def key_text(value: Any) -> str:
     text = str(value)
     if len(text) > LONGEST_KEY:
         raise ValueError(f"a key of {len(text)} characters is too long")
-    if not text.isprintable():  # NUL, line breaks and half surrogates among others
+    # NUL, line breaks and half surrogates are not printable; dots alone would climb out of an address they are part of.
+    if not text.isprintable() or text in {".", ".."}:
         raise ValueError("the key holds characters that cannot be in one")
     return text
 

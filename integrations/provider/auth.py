@@ -22,6 +22,7 @@ class Scope:
 class Lookup:
     """Values read once after authorisation (`GET url`), kept on the connection: name -> dotted path in the answer.
 
+    They fill the `{names}` of the base URL: lower-case letters, digits and hyphens only, since a credential is sent there.
     `scheme` is the word before the token in the Authorization header.
     """
 

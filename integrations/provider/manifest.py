@@ -60,7 +60,8 @@ class Runbook:
 @dataclass(frozen=True, kw_only=True)
 class Provider:
     """`base_url` may hold `{names}` filled from the connection's values (Mailchimp's data centre); `api_version` is
-    pinned and sent in `headers`. `error` lists dotted paths where the vendor's error sentence may stand.
+    pinned and sent in `headers`. `error` lists dotted paths where the vendor's error sentence may stand
+    (`errors.0.message`: a number is a place in a list).
 
     `settings` is a JSON Schema of what a chapter may choose; `setup` says, step by step and with the vendor's own menu
     names, how to connect.

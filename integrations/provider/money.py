@@ -41,8 +41,10 @@ def to_minor(amount: Decimal | str | int, currency: str) -> int:
         number = Decimal(amount)
     except InvalidOperation:
         raise ValueError(f"{shown(amount)} is not an amount in {currency}") from None
-    if not number.is_finite() or number.adjusted() > LARGEST_DIGITS:
+    if not number.is_finite():
         raise ValueError(f"{shown(amount)} is not an amount in {currency}")
+    if number.adjusted() > LARGEST_DIGITS:
+        raise ValueError(f"an amount of {number.adjusted() + 1} digits is too large")
     try:
         scaled = number.scaleb(places, _EXACT)
         exact = scaled == int(scaled)

@@ -62,7 +62,8 @@ def changed(
         if reference is None and ours is None:
             return [Reason(r.field, f"our own record is not valid: {r.message}") for r in reasons]
         if reference is None:
-            base, reference = found, ours
+            base = _without_kin_of_others(target, found)
+            reference, _ = validated(target, base)
             said = {name: value for name, value in said.items() if value is not None}
     theirs, reasons = validated(target, {**base, **said} if reference else said)
     if theirs is None:
@@ -81,6 +82,12 @@ def changed(
         if effect.row:
             effect.row["updated_at"] = now
     return []
+
+
+def _without_kin_of_others(target: Target, found: dict[str, Any]) -> dict[str, Any]:
+    """What siblings with a key say was said by other systems: this one has spoken of none yet."""
+    others = {child.field for child in target.children if child.key}
+    return {name: value for name, value in found.items() if name not in others}
 
 
 def base_of(record: BaseModel) -> bytes:

@@ -210,16 +210,16 @@ def _address(base_url: str, asked: str, following: Any) -> str | None:
     if not isinstance(following, str):
         raise Permanent("names its next page in a way that cannot be read")
     base = base_url.rstrip("/") + "/"
-    address = urljoin(asked if "://" in asked else urljoin(base, asked.lstrip("/")), following)
-    if _origin(address) != _origin(base):
+    try:
+        address = urljoin(asked if "://" in asked else urljoin(base, asked.lstrip("/")), following)
+        elsewhere = _origin(address) != _origin(base)
+    except ValueError:
+        elsewhere = True
+    if elsewhere:
         raise Permanent("sends its next page to another host: it was not followed")
     return address
 
 
 def _origin(address: str) -> tuple[str, str | None, int | None]:
-    try:
-        parts = urlsplit(address)
-        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-    except ValueError:
-        return "", None, None
-    return parts.scheme, parts.hostname, port
+    parts = urlsplit(address)
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from integrations import targets
-from integrations.canonical import Money
+from integrations.canonical import Money, shortest
 from integrations.provider.money import money
 from integrations.targets import Children, Target
 
@@ -61,7 +61,7 @@ def _column(column: str, info: FieldInfo) -> Read:
         value = row.get(column)
         if value == "" and optional:
             return None
-        return format(value, "f") if isinstance(value, Decimal) else value
+        return shortest(str(value)) if isinstance(value, Decimal) else value
 
     return read
 

@@ -33,9 +33,11 @@ class Words:
         return f"{self.provider} {happened} ({self._where()}). {remedy}".rstrip()
 
     def ours(self, sentence: str) -> str:
-        """The sentence with its place, unless it names it already."""
+        """The sentence with its place, unless it names it already. What begins small has no subject: it is the provider's."""
         if self.chapter in sentence and f"'{self.connection}'" in sentence:
             return sentence
+        if sentence[:1].islower():
+            sentence = f"{self.provider} {sentence}"
         return f"{sentence.rstrip('.')} ({self._where()})."
 
     def _where(self) -> str:

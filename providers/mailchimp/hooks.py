@@ -42,7 +42,7 @@ def add_member_tags(client: Client, given: Mapping[str, Any]) -> Mapping[str, An
         if isinstance(error.text, ProviderError):
             raise error.text from None
         said = error.text
-    if sdk.answer is None or not sdk.answer.ok:
-        sentence = said.get("detail", "") if isinstance(said, dict) else ""
-        raise refusal("Mailchimp", sdk.answer and sdk.answer.status_code, sentence)
+    status = None if sdk.answer is None else sdk.answer.status_code
+    if status is None or status >= 400:
+        raise refusal("Mailchimp", status, said.get("detail", "") if isinstance(said, dict) else "")
     return {"email": email, "added": list(given["tags"])}

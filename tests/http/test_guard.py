@@ -129,6 +129,14 @@ def test_one_inside_address_among_public_ones_refuses_the_name(monkeypatch, conn
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("name", ["a" * 64 + ".example", "a..example", "a" * 300])
+def test_a_name_that_cannot_be_one_is_refused(name, connections):
+    with pytest.raises(Permanent, match="cannot be"):
+        ask(f"https://{name}/")
+    assert connections == []
+
+
+@pytest.mark.django_db
 def test_a_name_that_changes_its_answer_is_asked_once_and_the_checked_address_is_used(monkeypatch, connections):
     asked = names(monkeypatch, ["52.64.0.1"], ["127.0.0.1"])
     with pytest.raises(Temporary, match="could not be reached"):

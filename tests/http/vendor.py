@@ -54,12 +54,12 @@ def page(status: int = 200) -> Reply:
     )
 
 
-def half(body: bytes = b'{"name": "An', whole: int = 1000) -> Reply:
+def half(body: bytes = b'{"name": "An', whole: int = 1000) -> Callable[[Seen], Reply]:
     def pieces() -> Iterator[bytes]:
         yield body
         raise ConnectionAbortedError
 
-    return Reply(200, pieces(), {"Content-Type": "application/json", "Content-Length": str(whole)})
+    return lambda seen: Reply(200, pieces(), {"Content-Type": "application/json", "Content-Length": str(whole)})
 
 
 def dripping(every: float, times: int) -> Reply:
@@ -183,7 +183,7 @@ class IdentityProvider:
         reply = self._tokens()
         if self.lose_answers:
             self.lose_answers -= 1
-            return half(b'{"access_token": "')
+            return half(b'{"access_token": "')(seen)
         return reply
 
     def _tokens(self, scope: str | None = None, *, rotate: bool = True) -> Reply:

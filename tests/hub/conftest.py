@@ -107,7 +107,7 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
 def until() -> Callable[..., None]:
     """Waits until a condition holds; fails with its words when it does not in time."""
 
-    def wait(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    def wait(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
         ends = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > ends:

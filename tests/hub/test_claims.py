@@ -42,7 +42,7 @@ def test_a_flood_of_one_chapter_does_not_delay_the_other(kind, sydney, melbourne
     enqueue(name, chapter=melbourne)
     began = time.perf_counter()
     assert claims.claim().chapter_id == melbourne.pk
-    assert time.perf_counter() - began < 0.1
+    assert time.perf_counter() - began < 0.5
 
 
 def test_the_hub_takes_its_turn_like_a_chapter(kind, sydney, melbourne, settings):
@@ -147,7 +147,7 @@ def test_work_that_is_due_is_found_behind_any_number_of_later_jobs(kind, sydney)
     began = time.perf_counter()
     assert claims.claim().key == "first"
     assert claims.claim() is None
-    assert time.perf_counter() - began < 0.1
+    assert time.perf_counter() - began < 0.5
 
 
 def test_a_chapter_whose_only_wish_is_held_by_an_open_transaction_does_not_hold_up_the_other(kind, committed):
@@ -179,4 +179,4 @@ def test_a_thousand_chapters_do_not_make_a_claim_slow(kind, sydney):
     Turn.objects.filter(chapter_id=sydney.pk).update(claimed_at=timezone.now())
     began = time.perf_counter()
     assert claims.claim() is not None
-    assert time.perf_counter() - began < 0.1
+    assert time.perf_counter() - began < 0.5

@@ -28,7 +28,7 @@ def test_every_effect_happens_exactly_once_while_workers_are_killed(effects, com
     with transaction.atomic():
         for chapter in committed.values():
             for n in range(JOBS_PER_CHAPTER):
-                enqueue(EFFECT, key=f"{n:03}", payload={"seconds": 0.02}, chapter=chapter)
+                enqueue(EFFECT, key=f"{n:03}", payload={"seconds": 0.03}, chapter=chapter)
     pool = start("-m", "tests.hub.worker_pool", "3")
     until(lambda: Job.objects.filter(state="done").exists(), "a first job is done")
     for _ in range(KILLS):

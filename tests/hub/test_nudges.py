@@ -46,8 +46,8 @@ def test_a_broker_that_does_not_answer_neither_fails_nor_holds_up_the_business_t
                 enqueue(name, key=str(n), chapter=committed["melbourne"])
             took.append(time.perf_counter() - began)
     assert Job.objects.filter(kind=name, state="ready").count() == 40
-    assert took[0] < 3
-    assert max(took[1:]) < 0.5
+    assert took[0] < 5
+    assert max(took[1:]) < 0.9
     assert caplog.text.count("The broker does not answer") == 1
 
 

@@ -16,7 +16,10 @@ from integrations.provider.paths import plant
 
 
 def read_json(raw: bytes | str) -> Any:
-    return json.loads(raw, parse_float=Decimal)
+    """Every digit as it came; Python refuses to make an integer of thousands of them."""
+    return json.loads(
+        raw, parse_float=Decimal, parse_int=lambda digits: int(digits) if len(digits) < 40 else Decimal(digits)
+    )
 
 
 def inward(resource: Resource, record: Any) -> dict[str, Any]:

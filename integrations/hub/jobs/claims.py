@@ -115,7 +115,7 @@ def _take(chapter_id: UUID) -> Claim | None:
         chapter_id=chapter,
         kind=kind,
         key=key,
-        payload=json.loads(payload) if isinstance(payload, str) else payload,
+        payload=json.loads(payload),
         attempt=attempt,
         max_attempts=max_attempts,
         token=token,

@@ -32,14 +32,12 @@ class _Current(Enum):
 
 CURRENT: Final = _Current.CHAPTER
 
-# Where a chapter's turn is not known yet it begins here, once: before all others.
-_TURN = """
+# A chapter's first wish also makes its turn, before all others'.
+_ENQUEUE = """
+WITH turn AS (
     INSERT INTO hub_turn (chapter_id, claimed_at)
     SELECT %(chapter)s, 'epoch' WHERE NOT EXISTS (SELECT FROM hub_turn WHERE chapter_id = %(chapter)s)
-    ON CONFLICT DO NOTHING
-"""
-_ENQUEUE = f"""
-WITH turn AS ({_TURN})
+    ON CONFLICT DO NOTHING)
 INSERT INTO hub_job (chapter_id, kind, key, payload, priority, state, run_at, attempts, max_attempts, last_error, created_at)
 VALUES (%(chapter)s, %(kind)s, %(key)s, %(payload)s, %(priority)s, 'ready', coalesce(%(run_at)s, statement_timestamp()), 0,
         %(max_attempts)s, '', statement_timestamp())
@@ -48,7 +46,7 @@ ON CONFLICT (chapter_id, kind, key) WHERE state = 'ready' DO UPDATE SET
     priority = least(hub_job.priority, excluded.priority),
     run_at = least(hub_job.run_at, excluded.run_at)
 RETURNING id
-"""  # noqa: S608 built from constants
+"""
 # A row may not simply become ready again: a wish made meanwhile may stand there. It is taken out and wished anew under
 # its own id; where the later wish stands, that one takes over its attempts and its reason, and the older id is gone.
 _PUT_BACK = """

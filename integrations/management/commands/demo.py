@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import honcho.manager
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from honcho.manager import Manager
@@ -61,6 +62,7 @@ class Command(BaseCommand):
         manage = f"exec {PYTHON} manage.py"
         manager = Manager()
         manager._procmgr = Processes()
+        honcho.manager.KILL_WAIT = 25  # an idle worker takes some seconds to end, a busy one finishes its job
         for name, command in {
             "lab": f"{manage} lab --host 127.0.0.1 --port {lab_port} --database {folder / 'lab.sqlite3'}",
             "web": f"exec {PYTHON} -m granian --interface wsgi config.wsgi:application --host 127.0.0.1 --port {port}"

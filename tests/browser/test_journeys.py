@@ -1,0 +1,193 @@
+"""Whole journeys against the lab: connect, watch, find what was set aside, stop, reconnect, disconnect."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from finance.models import Party
+from integrations import hub
+from integrations.connections.models import Connection, Credential
+from integrations.sync.models import RecordLink, SyncRun
+
+pytestmark = pytest.mark.browser
+
+KEY = "rk_test_sydneychapter01"
+
+
+def connect_stripe(page, key: str = KEY, name: str = "Sydney till") -> None:
+    page.get_by_role("link", name="Stripe").click()
+    page.get_by_role("link", name="Connect", exact=True).click()
+    page.get_by_label("Name of this connection").fill(name)
+    page.get_by_label("Sample data").check()
+    page.get_by_label("API key").fill(key)
+    page.get_by_role("button", name="Connect").click()
+
+
+def test_connect_with_a_key_and_watch_the_first_sync_to_its_end(visit, place, working):
+    page = visit("Treasurer").page
+    connect_stripe(page)
+    expect(page.get_by_text("“Sydney till” is connected to")).to_be_visible()
+    expect(page.get_by_text("Sample data", exact=True)).to_be_visible()
+    expect(page.locator(".state.busy").first).to_be_visible()
+    expect(page.locator("#live .state.busy")).to_have_count(0, timeout=60_000)
+    expect(page.locator(".glance").get_by_text(re.compile("Synced|set aside"))).to_be_visible()
+    with hub.enter(place.sydney):
+        connection = Connection.objects.get()
+        assert connection.environment == "lab"
+        assert RecordLink.objects.filter(connection=connection, resource="customers").exists()
+        assert Party.objects.exists()
+        assert not SyncRun.objects.filter(state="failed").exists()
+    with hub.enter(place.melbourne):
+        assert not Connection.objects.exists()
+        assert not Party.objects.exists()
+
+
+def test_a_wrong_key_is_explained_beside_its_field_and_the_next_try_works(visit, place):
+    page = visit("Treasurer").page
+    connect_stripe(page, "rk_test_wrongwrong01")
+    field = page.get_by_label("API key")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_value("")
+    expect(page.locator("#id_credential_key_error")).to_contain_text("does not accept this")
+    expect(page.get_by_label("Name of this connection")).to_have_value("Sydney till")
+    assert page.title().startswith("Error:")
+    field.fill("not a key at all")
+    page.get_by_role("button", name="Connect").click()
+    expect(page.locator("#id_credential_key_error")).to_contain_text("rk_live_")
+    field.fill(KEY)
+    page.get_by_role("button", name="Connect").click()
+    expect(page.get_by_text("is connected to")).to_be_visible()
+
+
+def test_pressing_connect_twice_makes_one_connection(visit, place):
+    page = visit("Treasurer").page
+    page.get_by_role("link", name="Stripe").click()
+    page.get_by_role("link", name="Connect", exact=True).click()
+    page.get_by_label("Sample data").check()
+    page.get_by_label("API key").fill(KEY)
+    page.get_by_role("button", name="Connect").dblclick()
+    page.wait_for_load_state("networkidle")
+    with hub.enter(place.sydney):
+        assert Connection.objects.count() == 1
+
+
+def test_sign_in_at_the_vendor_choose_the_account_and_come_back(visit, place, working):
+    page = visit("Treasurer").page
+    page.get_by_role("link", name="Xero").click()
+    page.get_by_role("link", name="Connect", exact=True).click()
+    expect(page.get_by_text("never sees your password")).to_be_visible()
+    page.get_by_label("Name of this connection").fill("Sydney ledger")
+    page.get_by_label("Sample data").check()
+    page.get_by_role("button", name="Continue to Xero").click()
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_role("link", name="Choose the account").click()
+    expect(page.get_by_role("heading", name="Which Xero account?")).to_be_visible()
+    page.get_by_role("radio").first.check()
+    page.get_by_role("button", name="Use this account").click()
+    expect(page.get_by_text("“Sydney ledger” is connected to")).to_be_visible()
+    expect(page.locator("#live .state.busy")).to_have_count(0, timeout=60_000)
+    with hub.enter(place.sydney):
+        connection = Connection.objects.get()
+        assert (connection.status, connection.account_id != "") == ("connected", True)
+        assert RecordLink.objects.filter(resource="invoices").exists()
+
+
+def test_a_sign_in_that_is_given_up_leaves_nothing_but_the_way_to_begin_again(visit, place):
+    page = visit("Treasurer").page
+    page.get_by_role("link", name="Xero").click()
+    page.get_by_role("link", name="Connect", exact=True).click()
+    page.get_by_label("Sample data").check()
+    page.get_by_role("button", name="Continue to Xero").click()
+    expect(page.get_by_role("button", name="Approve")).to_be_visible()
+    page.goto(place.url + "/marketplace/")
+    expect(page.get_by_text("Sign-in not finished")).to_be_visible()
+    page.get_by_role("link", name="Xero").last.click()
+
+
+def test_everything_without_scripts(visit, place, working):
+    seen = visit("Treasurer", scripts=False)
+    page = seen.page
+    connect_stripe(page)
+    expect(page.get_by_text("is connected to")).to_be_visible()
+    page.get_by_role("button", name="Test connection").click()
+    expect(page.get_by_text(re.compile(r"answered in \d+ ms"))).to_be_visible()
+    page.get_by_role("button", name="Sync Payouts").click()
+    expect(page.get_by_role("heading", name="Payouts")).to_be_visible()
+    # no script asks again: the page itself is loaded anew until the run is over
+    expect(page.locator(".now .state.busy")).to_have_count(0, timeout=60_000)
+    assert page.content().count("http-equiv") == 0
+
+
+def test_one_resource_is_followed_live_to_its_end(visit, place, working):
+    page = visit("Treasurer").page
+    connect_stripe(page)
+    expect(page.locator("#live .state.busy")).to_have_count(0, timeout=60_000)
+    place.fault("stripe", "slow", resource="customers", times=2)
+    page.evaluate("window.sameDocument = true")
+    page.locator("#sync-full").check()
+    page.get_by_role("button", name="Sync Customers").click()
+    expect(page.locator(".now .state.busy")).to_be_visible()
+    page.evaluate("window.sameDocument = true")
+    expect(page.locator(".now .state.good, .now .state.warn")).to_be_visible(timeout=30_000)
+    assert page.evaluate("window.sameDocument"), "the page was not loaded again"
+    expect(page.get_by_role("link", name="Back to “Sydney till”")).to_be_visible()
+
+
+def test_records_that_cannot_be_taken_are_listed_with_their_reasons(visit, place, working):
+    page = visit("Treasurer").page
+    place.fault("stripe", "bad_records", resource="customers", times=1)
+    connect_stripe(page)
+    expect(page.locator("#live .state.busy")).to_have_count(0, timeout=60_000)
+    page.get_by_role("link", name="Customers").last.click()
+    expect(page.get_by_role("heading", name="Set aside")).to_be_visible()
+    expect(page.get_by_text("Correct them at Stripe")).to_be_visible()
+
+
+def test_a_revoked_key_leads_to_the_one_button_that_mends_it(visit, place, working):
+    page = visit("Treasurer").page
+    connect_stripe(page)
+    expect(page.locator("#live .state.busy")).to_have_count(0, timeout=60_000)
+    place.fault("stripe", "401", times=5)
+    page.get_by_role("button", name="Test connection").click()
+    expect(page.locator("#tested .state.bad")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("Reconnect needed since").first).to_be_visible()
+    page.locator("#fix").click()
+    place_reset(place)
+    page.get_by_label("API key").fill(KEY)
+    page.get_by_role("button", name="Reconnect").click()
+    expect(page.get_by_text("is connected to")).to_be_visible()
+    with hub.enter(place.sydney):
+        assert Connection.objects.get().status == "connected"
+
+
+def place_reset(place) -> None:
+    import requests
+
+    requests.post(f"{place.lab}/_lab/reset", timeout=5).raise_for_status()
+
+
+def test_disconnecting_says_the_consequence_and_keeps_what_came(visit, place, working):
+    page = visit("Treasurer").page
+    connect_stripe(page)
+    expect(page.locator("#live .state.busy")).to_have_count(0, timeout=60_000)
+    page.get_by_role("link", name="Disconnect…").click()
+    expect(page.get_by_text(re.compile(r"The [\d,]+ records it brought here"))).to_be_visible()
+    page.get_by_role("button", name="Disconnect").click()
+    expect(page.get_by_text("is disconnected. What it brought here stays.")).to_be_visible()
+    with hub.enter(place.sydney):
+        assert Party.objects.exists()
+        assert not Credential.objects.exists()
+
+
+def test_connecting_inside_the_admin(visit, place, working):
+    seen = visit("Chapter admin")
+    page = seen.go("/admin/")
+    page.get_by_role("link", name="Marketplace").first.click()
+    connect_stripe(page)
+    expect(page.get_by_text("is connected to")).to_be_visible()
+    assert "/admin/marketplace/connections/" in page.url
+    expect(page.locator("#live .state.busy")).to_have_count(0, timeout=60_000)

@@ -1,0 +1,201 @@
+"""Every page, as it is seen: both themes, from a telephone to a desk, by keyboard, by a screen reader's rules.
+
+With SHOTS=<folder> each page is photographed on the way.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from integrations import hub
+from integrations.connections.models import Connection
+from integrations.marketplace.urls import urlpatterns
+from tests.marketplace.staging import make_connection, make_history, make_run
+
+pytestmark = pytest.mark.browser
+
+WIDTHS = (360, 768, 1280)
+# Reached by a form that is sent, by a vendor that sends back, or no page at all.
+NO_PAGE = {"sync", "test", "cancel", "approve", "arrived", "logo", "account"}
+
+
+@pytest.fixture
+def pages(place) -> dict[str, str]:
+    """Name -> path of every page with something on it."""
+    till = make_connection(place.sydney, "stripe", "Sydney till")
+    ledger = make_connection(
+        place.sydney, "xero", "Sydney ledger", auth_kind="oauth2", status=Connection.Status.EXPIRED,
+        last_error="Xero refused the refresh token: reconnect the connection 'Sydney ledger'.",
+    )  # fmt: skip
+    make_connection(place.sydney, "mailchimp", "Harbour news", last_sync_at=None)
+    done = make_history(place.sydney, till)
+    running = make_run(place.sydney, till, "payouts", state="running", total=5000, fetched=1830, created=1800)
+    paths = {
+        str(route.name): "/marketplace/"
+        + str(route.pattern)
+        .replace("<uuid:pk>", str(done.pk if str(route.pattern).startswith("runs/") else till.pk))
+        .replace("<slug:slug>", "xero")
+        .replace("<slug:resource>", "customers")
+        for route in urlpatterns
+        if route.name not in NO_PAGE
+    }
+    return paths | {
+        "expired": f"/marketplace/connections/{ledger.pk}/",
+        "by-key": "/marketplace/providers/stripe/connect/",
+        "running": f"/marketplace/runs/{running.pk}/",
+        "nothing-found": "/marketplace/?q=zzz",
+        "not-there": "/nothing/",
+        "login": "/login/?next=/",
+        "admin": "/admin/",
+        "admin-catalogue": "/admin/marketplace/",
+        "admin-connection": f"/admin/marketplace/connections/{till.pk}/",
+        "admin-connections": "/admin/integrations/connection/",
+        "admin-members": "/admin/members/member/",
+    }
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_page_scrolls_sideways(visit, pages, width, scheme):
+    seen = visit(viewport=(width, 900), scheme=scheme)
+    for name, path in pages.items():
+        page = seen.go(path)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        photograph(page, f"{name}-{width}-{scheme}")
+        if not path.startswith("/admin/") or path.startswith("/admin/marketplace/"):
+            assert wide <= width, f"{name} is {wide} px wide"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(visit, pages, scheme):
+    seen = visit(scheme=scheme, viewport=(1280, 900))
+    found = {}
+    for name, path in pages.items():
+        page = seen.go(path)
+        # The stock admin's own markup is Django's; ours inside it is held to the same rules as everywhere.
+        inside = None if not path.startswith("/admin/") else ".house" if "marketplace" in path else "#header"
+        for violation in Axe().run(page, context=inside).response["violations"]:
+            found.setdefault(name, []).append(
+                (violation["id"], [node["html"][:120] for node in violation["nodes"][:3]])
+            )
+    assert found == {}
+
+
+@pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
+def test_pages_follow_the_systems_theme(visit, pages, scheme, dark):
+    seen = visit(scheme=scheme)
+    for path in ("/marketplace/", "/admin/", "/admin/marketplace/"):
+        page = seen.go(path)
+        red, green, blue = page.evaluate(
+            "getComputedStyle(document.body).backgroundColor.match(/[0-9.]+/g).slice(0, 3).map(Number)"
+        )
+        assert (red + green + blue < 200) is dark, path
+
+
+def test_the_catalogue_is_used_by_keyboard_alone(visit, pages):
+    page = visit().page
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to the page")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    tab_to(page, "Search")
+    page.keyboard.type("xer")
+    expect(page.get_by_role("heading", name="Stripe")).to_have_count(0)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("radio", name="All")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="Connected")).to_be_checked()
+    tab_to(page, "Xero")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Xero", level=1)).to_be_visible()
+
+
+def tab_to(page, name: str, most: int = 30) -> None:
+    """Tab on until what is called so has the focus."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if page.evaluate(
+            "name => [document.activeElement.textContent?.trim(), document.activeElement.labels?.[0]?.textContent.trim()]"
+            ".includes(name)",
+            name,
+        ):
+            return
+    pytest.fail(f"{most} tabs did not reach {name}")
+
+
+def test_searching_as_you_type(visit, pages):
+    page = visit().page
+    page.get_by_label("Search", exact=True).press_sequentially("invoi", delay=20)
+    expect(page.get_by_role("heading", name="Mailchimp")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Xero")).to_be_visible()
+    expect(page.locator("#found")).to_contain_text("found")
+    assert page.url.endswith("/marketplace/?q=invoi&show=all")
+    assert page.evaluate("document.activeElement.id") == "q", "typing goes on where it was"
+    page.reload()
+    expect(page.get_by_label("Search", exact=True)).to_have_value("invoi")
+    page.get_by_label("Needs attention").check(force=True)
+    page.get_by_label("Search", exact=True).fill("")
+    expect(page.get_by_role("heading", name="Xero")).to_be_visible()
+    expect(page.get_by_role("heading", name="Stripe")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Mailchimp")).to_have_count(0)
+
+
+def test_searching_without_scripts(visit, pages):
+    page = visit(scripts=False).page
+    page.get_by_label("Search", exact=True).fill("invoi")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("heading", name="Mailchimp")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Xero")).to_be_visible()
+
+
+def test_a_progress_bar_is_read_aloud_only_when_there_is_news(visit, pages, place):
+    page = visit().go(pages["running"])
+    expect(page.get_by_role("progressbar")).to_have_attribute("value", "1830")
+    page.evaluate(
+        "window.heard = []; new MutationObserver(() => window.heard.push(document.querySelector('#said').textContent))"
+        ".observe(document.querySelector('#said'), {childList: true, characterData: true, subtree: true})"
+    )
+    from integrations.sync.models import SyncRun
+
+    with hub.enter(place.sydney):
+        SyncRun.objects.filter(state="running").update(fetched=1990)
+    expect(page.get_by_role("progressbar")).to_have_attribute("value", "1990")
+    with hub.enter(place.sydney):
+        SyncRun.objects.filter(state="running").update(fetched=2600)
+    expect(page.get_by_role("progressbar")).to_have_attribute("value", "2600")
+    with hub.enter(place.sydney):
+        SyncRun.objects.filter(state="running").update(state="succeeded", fetched=5000)
+    expect(page.get_by_role("progressbar")).to_have_count(0)
+    page.wait_for_timeout(2500)
+    assert page.evaluate("window.heard") == ["Running: about 50 per cent read.", "Finished."]
+
+
+def test_the_focus_stays_on_the_button_while_the_page_follows_a_sync(visit, pages):
+    page = visit().go(pages["connection"])
+    button = page.locator("#sync-payouts")
+    button.focus()
+    with page.expect_response(
+        lambda answer: "/connections/" in answer.url and answer.request.headers.get("hx-request")
+    ):
+        pass
+    page.wait_for_timeout(300)
+    expect(button).to_be_focused()
+
+
+def test_a_session_that_ended_sends_the_live_page_to_the_sign_in_and_back(visit, pages):
+    seen = visit()
+    page = seen.go(pages["running"])
+    page.context.clear_cookies()
+    page.wait_for_url(f"**/login/?next={pages['running']}")
+
+
+def photograph(page, name: str) -> None:
+    if folder := os.environ.get("SHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True)
