@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 from integrations import registry
-from integrations.provider import ClientCredentials, OAuth2, Provider, Resource
+from integrations.provider import ClientCredentials, OAuth2, PageNumber, Provider, Resource
 from integrations.provider.paths import plant
 
 from . import callers, control, faults, forms, oauth, paging, routes, samples
@@ -167,9 +168,14 @@ class Lab:
             if self.records(provider, above, caller).get(parent[0]) is None:
                 raise Refusal(404, f"There is no {above.name} with the key '{parent[0][:80]}'.")
         listed = records.listing(_since(resource, request), parent)
-        query = {} if fault == faults.ENDLESS else request.query
-        cut = paging.cut(resource.pages, [entry[0] for entry in listed], query, _address(found, request))
+        address, keys = f"https://{request.host}{request.path}", [entry[0] for entry in listed]
+        if fault == faults.ENDLESS:
+            cut = paging.endless(resource.pages, paging.cut(resource.pages, keys, {}, address), address)
+        else:
+            cut = paging.cut(resource.pages, keys, request.query, address)
         page = [records.at(entry) for entry in listed[cut.start : cut.stop]]
+        if fault == faults.ENDLESS and isinstance(resource.pages, PageNumber):
+            page = list(islice(cycle(page), resource.pages.size))  # only a short page would end it
         if fault in (*faults.DRIFTS, faults.DOUBLED, *faults.BAD, "bad_records"):
             page = faults.spoiled(resource, fault, page)
         body = json_bytes(paging.enveloped(resource, known.envelope(resource), page, cut.planted))
@@ -230,7 +236,3 @@ def _since(resource: Resource, request: Request) -> datetime | None:
         return cursor.asked(text)
     except ValueError:
         raise Refusal(400, f"'{text[:60]}' is not a moment.") from None
-
-
-def _address(found: routes.Found, request: Request) -> str:
-    return f"https://{request.host}{request.path}"

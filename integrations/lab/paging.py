@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -65,6 +65,21 @@ def _cursor(pages: CursorPage, keys: Sequence[str], query: Mapping[str, str]) ->
     if pages.token:
         planted[pages.token] = str(start + size) if start + size < len(keys) else None
     return Cut(start=start, stop=start + size, planted=planted)
+
+
+def endless(pages: Pages, first: Cut, address: str) -> Cut:
+    """The first page, saying for ever that there is another."""
+    match pages:
+        case Offset(total=str(total)):
+            return replace(first, planted={total: 10**6})
+        case CursorPage():
+            said = {pages.more: True} if pages.more else {}
+            return replace(first, planted={**said, pages.token: "0"} if pages.token else said)
+        case NextUrl():
+            return replace(first, planted={pages.path: address})
+        case LinkHeader():
+            return replace(first, headers={"Link": f'<{address}>; rel="next"'})
+    return first
 
 
 def enveloped(resource: Resource, sample: Any, records: list[dict[str, Any]], planted: Mapping[str, Any]) -> Any:

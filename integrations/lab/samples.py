@@ -92,7 +92,8 @@ class Samples:
     @cached_property
     def hashed_emails(self) -> Mapping[str, str]:
         """MD5 of an address -> the address: some vendors' ids."""
-        return {hashlib.md5(address.encode(), usedforsecurity=False).hexdigest(): address for address in self.emails}
+        found = {text.lower() for sample in self.files.values() for text in _texts(sample) if is_email(text)}
+        return {hashlib.md5(address.encode(), usedforsecurity=False).hexdigest(): address for address in found}
 
     def is_copied(self, resource: Resource) -> bool:
         """What comes all on one page is reference data (accounts, tax rates): no scale multiplies it."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -52,10 +53,14 @@ class Answer:
 
     def send(self, start_response: StartResponse) -> Iterable[bytes]:
         headers = {"Content-Type": self.content_type, "Content-Length": str(len(self.body)), **self.headers}
-        if self.cut:
-            headers["Connection"] = "close"
         start_response(f"{self.status} {REASONS.get(self.status, 'Answer')}", list(headers.items()))
-        return [self.body[: len(self.body) // 2] if self.cut else self.body]
+        return _half(self.body) if self.cut else [self.body]
+
+
+def _half(body: bytes) -> Iterator[bytes]:
+    """Half of it, then the line goes dead: the server closes the connection, as it would after a client hung up."""
+    yield body[: len(body) // 2]
+    raise ConnectionResetError(errno.ECONNRESET, "the lab was asked to break off")
 
 
 class Refusal(Exception):

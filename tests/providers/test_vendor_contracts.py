@@ -30,7 +30,10 @@ from integrations.provider import (
     dig,
 )
 from integrations.provider.money import exponent
+from tests.providers.lab_client import LabClient
 from tests.providers.plainly import canonical, inward, outward
+from tests.providers.promises import Lab
+from tests.providers.promises.writing import write
 from tests.vendor_contracts import Contract, contract, document, needs_contracts
 
 # Slug -> (contract, what our base URL has and its paths have not).
@@ -77,17 +80,21 @@ def query_of(slug: str, resource: Resource) -> dict[str, str]:
     return sent
 
 
-def readings(value: Any) -> Iterator[Any]:
-    """A value of a query or a form as the vendor may take it: text, truth, number, list."""
+def typed(value: Any) -> Any:
+    """What a form or query means by its text: a number, true or false, else the text."""
     if isinstance(value, dict):
-        yield {name: list(readings(inner))[-1] for name, inner in value.items()}
-        return
-    yield value
-    yield value.split(",")
+        return {name: typed(inner) for name, inner in value.items()}
     if value in ("true", "false"):
-        yield value == "true"
-    if value.lstrip("-").isdigit():
-        yield int(value)
+        return value == "true"
+    return int(value) if value.lstrip("-").isdigit() else value
+
+
+def readings(value: Any) -> Iterator[Any]:
+    """A parameter as the vendor may take it."""
+    yield value
+    yield typed(value)
+    if isinstance(value, str):
+        yield value.split(",")
 
 
 @needs_contracts
@@ -240,6 +247,38 @@ def test_xero_webhooks_are_those_of_its_contract():
         assert webhook.topics[topic]
         assert dig(event, webhook.account)
         assert dig(event, webhook.record)
+
+
+ACTIONS = [(slug, action.name) for slug in CONTRACTS for action in registry.get(slug).actions]
+
+
+@needs_contracts
+@pytest.mark.parametrize(("slug", "name"), ACTIONS)
+def test_what_an_action_sends_is_what_the_vendor_takes(slug: str, name: str, lab: Lab):
+    provider, example = registry.get(slug), samples.of(slug).answer("_actions")[name]
+    client = LabClient(provider, lab.url).sign_in()
+    client.to_lab.sent.clear()
+    next(action for action in provider.actions if action.name == name).run(client, example["input"])
+    method, _, path = example["request"].partition(" ")
+    (sent,) = client.to_lab.sent
+    body = sent.body if isinstance(sent.body, bytes) else sent.body.encode()
+    form = of(slug).body_type(method, path) == "application/x-www-form-urlencoded"
+    assert sent.headers["Content-Type"].startswith(of(slug).body_type(method, path))
+    told = typed(unbracketed(body)) if form else json.loads(body)
+    assert not refused(of(slug).body(method, path), told)
+    assert not list(of(slug).undeclared(told, of(slug).body_schema(method, path)))
+    if example["answer"]:
+        assert not refused(of(slug).answer(method, path), example["answer"])
+
+
+@needs_contracts
+@pytest.mark.parametrize(("slug", "name"), WRITES)
+def test_what_the_lab_answers_to_a_write_is_an_answer_the_vendor_could_give(slug: str, name: str, lab: Lab):
+    _, resource = declared(slug, name)
+    client = LabClient(registry.get(slug), lab.url).sign_in()
+    made = write(client, resource, outward(resource, inward(resource, samples.of(slug).records(resource)[-1])))
+    method, path = resource.write.create.split(" ")
+    assert not refused(of(slug).answer(method, path), made.json())
 
 
 # --- every word of every enumeration ---------------------------------------------------------------------------------------
