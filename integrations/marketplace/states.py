@@ -72,7 +72,7 @@ def connection_state(
 def run_state(run: SyncRun) -> State:
     said = {
         RunState.QUEUED: ("busy", "Waiting to start, asked for", run.created_at),
-        RunState.RUNNING: ("busy", "Running, started", run.started_at),
+        RunState.RUNNING: ("busy", "Running, started" if run.started_at else "Running", run.started_at),
         RunState.PLANNED: ("warn", "Waiting for approval, planned", run.finished_at or run.progress_at),
         RunState.SUCCEEDED: ("good", "Finished", run.finished_at),
         RunState.PARTIAL: ("warn", "Finished in part", run.finished_at),

@@ -196,6 +196,16 @@ def test_reconnecting_keeps_the_name_and_asks_only_for_the_credential(sydney, ad
     assert asked.connect[0]["connection"].pk == connection.pk
 
 
+def test_reconnecting_by_sign_in_takes_the_same_connection(sydney, admin, asked):
+    connection = make_connection(
+        sydney, "ledgerly", "Sydney ledger", auth_kind="oauth2", status=Connection.Status.EXPIRED, environment="lab"
+    )
+    answer = admin.post(f"/marketplace/connections/{connection.pk}/reconnect/", {"how": "oauth2"})
+    assert "Taking you to Ledgerly" in answer.content.decode()
+    (wish,) = asked.oauth
+    assert (wish["connection"].pk, wish["name"], wish["environment"]) == (connection.pk, "Sydney ledger", "lab")
+
+
 def test_a_sign_in_that_opens_several_accounts_asks_which(sydney, admin, asked):
     connection = waiting_for_account(sydney)
     address = f"/marketplace/connections/{connection.pk}/account/"
