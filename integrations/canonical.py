@@ -41,8 +41,9 @@ def shortest(value: str) -> str:
     return "0" if text in ("-0", "") else text
 
 
-Text = Annotated[str, AfterValidator(storable), Field(max_length=500)]
-LongText = Annotated[str, AfterValidator(storable), Field(max_length=10_000)]
+# The length stands first, where pydantic's core checks it; after a validator it would be checked in Python.
+Text = Annotated[str, Field(max_length=500), AfterValidator(storable)]
+LongText = Annotated[str, Field(max_length=10_000), AfterValidator(storable)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Decimals = Annotated[str, Field(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,10})?$"), AfterValidator(shortest)]

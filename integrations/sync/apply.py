@@ -10,12 +10,11 @@ from uuid import UUID
 
 from django.db import connection as database
 from django.db.backends.utils import CursorWrapper
-from uuid_utils.compat import uuid7
 
 from integrations.mapping.compile import Reason
 
 from . import links, quarantine, refs
-from .batch import Counts, Effect, Route
+from .batch import Counts, Effect, Route, new_id
 from .copy import table
 from .intake import Incoming, Rejected, all_reasons, take_in
 from .links import Known
@@ -102,7 +101,7 @@ class _Batch:
         refs.resolve(cursor, self.route, [*self.fresh, *self.known.values()])
         effects = self._created()
         matched = match(cursor, self.route, {key: effect.row for key, effect in effects.items() if effect.row})
-        existing = [effect_on(effects.pop(key).incoming, record_id, link_id=uuid7(), match=RecordLink.Match.NATURAL_KEY)
+        existing = [effect_on(effects.pop(key).incoming, record_id, link_id=new_id(), match=RecordLink.Match.NATURAL_KEY)
                     for key, record_id in matched.items()]  # fmt: skip
         agreed: dict[str, str] = {}
         for key, link in links.links_of(cursor, self.route, list(self.known)).items():
@@ -118,7 +117,7 @@ class _Batch:
     def _created(self) -> dict[str, Effect]:
         found: dict[str, Effect] = {}
         for one in self.fresh:
-            effect, reasons = created(self.route, one, self.now)
+            effect, reasons = created(self.route, one)
             if effect is None:
                 self._reject(one, reasons)
             else:
@@ -140,7 +139,8 @@ class _Batch:
             reasons = changed(self.route, effect, agreed=agreed.get(one.key), current=current, kin=its, now=self.now)
             if not reasons:
                 ready.append(effect)
-                rows[record_id] = effect.row or current or {}
+                if effect.row:  # for another of their records that is the same one here
+                    rows[record_id] = {"version": 1, "created_at": self.now, "updated_at": self.now, **effect.row}
             elif one.flagged:
                 self._only_delete(one.key, was_active=one.key in self.active)
             else:

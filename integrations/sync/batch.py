@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from uuid_utils import uuid7
+
 from integrations.connections.models import Connection
 from integrations.mapping.compile import CompiledMapping
 from integrations.provider import Resource
@@ -14,6 +16,13 @@ from integrations.targets import Children, Target
 
 from .intake import Incoming
 from .models import RecordLink
+
+Id = UUID | str
+
+
+def new_id() -> str:
+    """An id for a row that is about to be written by COPY, where it is text."""
+    return str(uuid7())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +61,8 @@ class Effect:
     change, with the rows there were and the rows there will be. `base`: canonical JSON of what both sides now agree on."""
 
     incoming: Incoming
-    record_id: UUID
-    link_id: UUID
+    record_id: Id
+    link_id: Id
     base: bytes
     row: dict[str, Any] | None = None
     fresh: bool = False

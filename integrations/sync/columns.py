@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -38,6 +38,14 @@ def text_of(field: models.Field) -> Text | None:
     raise TypeError(f"{field.model._meta.label}.{field.name}: a {type(field).__name__} cannot be written by COPY.")
 
 
+def array_of_texts(texts: Collection[str]) -> str:
+    """`{"a","b"}`, to be cast: thousands of keys at once, several times faster than element by element."""
+    together = "".join(texts)
+    if '"' in together or "\\" in together:
+        return "{" + ",".join(map(_element, texts)) + "}"
+    return '{"' + '","'.join(texts) + '"}' if texts else "{}"
+
+
 def _json(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else orjson.dumps(value).decode()
 
@@ -70,16 +78,16 @@ def _element(value: Any) -> str:
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def longest(field: models.Field) -> int | None:
+    """How many characters a text column takes; None for any number, and for other columns."""
+    return field.max_length if isinstance(field, models.CharField) and not isinstance(field, ArrayField) else None
+
+
 def limit_of(field: models.Field) -> Limit | None:
     """A check that answers with a sentence, or an empty text where the value fits; None for what always fits."""
     if isinstance(field, ArrayField):
-        inner = limit_of(field.base_field)
-        return (lambda values: next((problem for value in values if (problem := inner(value))), "")) if inner else None
-    if isinstance(field, models.CharField) and field.max_length:
-        most = field.max_length
-        return lambda value: (
-            f"{len(value)} characters are more than the {most} there is room for" if len(value) > most else ""
-        )
+        most = longest(field.base_field)
+        return None if most is None else lambda values: _longest_of(values, most)
     if isinstance(field, models.IntegerField) and not isinstance(field, models.AutoField):
         least, largest = connection.ops.integer_field_range(field.get_internal_type())
         return lambda value: (
@@ -89,6 +97,11 @@ def limit_of(field: models.Field) -> Limit | None:
         whole, places = field.max_digits - field.decimal_places, field.decimal_places
         return lambda value: _too_precise(value, whole, places)
     return _impossible_instant if isinstance(field, models.DateTimeField) else None
+
+
+def _longest_of(values: Iterable[str], most: int) -> str:
+    length = max((len(value) for value in values), default=0)
+    return f"{length} characters are more than the {most} there is room for" if length > most else ""
 
 
 def _too_precise(value: Decimal, whole: int, places: int) -> str:

@@ -1,13 +1,14 @@
 """Writing many rows of a model at once: COPY straight into its table, or through a temporary one where rows may be there.
 
-A row is a mapping of column attribute names (`party_id`) to Python values. Columns that a row does not name get the field's
+A row is a mapping of column attribute names (`party_id`) to Python values. Columns that the rows do not name get the field's
 default. Values the database would refuse are found beforehand by `refusals`, so that one record does not cost its batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -15,7 +16,7 @@ from django.db import connection, models
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
-from .columns import Text, limit_of, text_of
+from .columns import limit_of, longest, text_of
 
 Row = Mapping[str, Any]
 
@@ -32,6 +33,7 @@ class Table:
         self.instants = tuple(field.attname for field in fields if isinstance(field, models.DateTimeField))
         self._names = {field.attname: sql.Identifier(field.column) for field in fields}
         self._texts = {field.attname: text for field in fields if (text := text_of(field)) is not None}
+        self._longest = [(field.attname, most) for field in fields if (most := longest(field)) is not None]
         self._limits = [(field.attname, limit) for field in fields if (limit := limit_of(field)) is not None]
         self._defaults = {field.attname: field.get_default for field in fields if field.has_default()}
         self._loads = {field.attname: orjson.loads for field in fields if isinstance(field, models.JSONField)}
@@ -45,22 +47,30 @@ class Table:
 
     def refusals(self, row: Row) -> list[tuple[str, str]]:
         """(column, sentence) for each value the table has no room for."""
-        return [
-            (column, problem)
-            for column, limit in self._limits
-            if (value := row.get(column)) is not None and (problem := limit(value))
-        ]
+        found = []
+        for column, most in self._longest:
+            value = row.get(column)
+            if value is not None and len(value) > most:
+                found.append((column, f"{len(value)} characters are more than the {most} there is room for"))
+        for column, limit in self._limits:
+            value = row.get(column)
+            if value is not None and (problem := limit(value)):
+                found.append((column, problem))
+        return found
 
-    def insert(self, cursor: CursorWrapper, rows: Sequence[Row]) -> None:
-        """COPY new rows. Raises IntegrityError or DataError, and has then written none."""
+    def insert(self, cursor: CursorWrapper, rows: Sequence[Row], same: Row | None = None) -> None:
+        """COPY new rows, which all name the same columns; `same` are columns with one value in all of them.
+
+        Raises IntegrityError or DataError, and has then written none.
+        """
         if rows:
-            self._copy(cursor, self.name, self._written(rows[0]), rows)
+            self._copy(cursor, self.name, rows, same or {})
 
     def upsert(self, cursor: CursorWrapper, rows: Sequence[Row]) -> None:
         """Write whole rows whose key may be there: those are replaced. A key stands only once among them."""
         if not rows:
             return
-        columns = self._written(rows[0])
+        columns = [column for column in self.columns if column in rows[0] or column in self._defaults]
         staged = sql.Identifier(f"staged_{self.model._meta.db_table}"[:63])
         names = sql.SQL(", ").join(self._names[column] for column in columns)
         changes = sql.SQL(", ").join(
@@ -69,7 +79,7 @@ class Table:
             if self._names[column] != sql.Identifier(self.key)
         )
         self._run(cursor, "CREATE TEMPORARY TABLE {0} (LIKE {1} INCLUDING DEFAULTS)", staged, self.name)
-        self._copy(cursor, staged, columns, rows)
+        self._copy(cursor, staged, rows, {})
         self._run(
             cursor,
             "INSERT INTO {0} ({1}) SELECT {1} FROM {2} ON CONFLICT ({3}) DO UPDATE SET {4}",
@@ -108,17 +118,27 @@ class Table:
                 row[column] = load(row[column]) if isinstance(row[column], str) else row[column]
         return found
 
-    def _written(self, row: Row) -> list[str]:
-        return [column for column in self.columns if column in row or column in self._defaults]
-
-    def _copy(self, cursor: CursorWrapper, into: sql.Identifier, columns: list[str], rows: Iterable[Row]) -> None:
-        names = sql.SQL(", ").join(self._names[column] for column in columns)
-        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(into, names)
-        # Text and whole numbers go as they are, everything else as text: the writer is in C for those.
-        how = [(column, self._texts.get(column), self._defaults.get(column)) for column in columns]
-        with connection.wrap_database_errors, cursor.copy(statement) as copy:
+    def _copy(self, cursor: CursorWrapper, into: sql.Identifier, rows: Sequence[Row], same: Row) -> None:
+        """Text and whole numbers go as they are, everything else as text: the writer is in C for those."""
+        own = [column for column in self.columns if column in rows[0]]
+        fixed = {name: default() for name, default in self._defaults.items() if name not in rows[0]} | dict(same)
+        names = sql.SQL(", ").join(self._names[column] for column in [*own, *fixed])
+        texts = [(index, self._texts[column]) for index, column in enumerate(own) if column in self._texts]
+        tail = [self._text(column, value) for column, value in fixed.items()]
+        take = itemgetter(*own) if len(own) > 1 else lambda row: (row[own[0]],)
+        with (
+            connection.wrap_database_errors,
+            cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(into, names)) as copy,
+        ):
             for row in rows:
-                copy.write_row([_cell(row, column, text, default) for column, text, default in how])
+                values = [*take(row), *tail]
+                for index, text in texts:
+                    if values[index] is not None:
+                        values[index] = text(values[index])
+                copy.write_row(values)
+
+    def _text(self, column: str, value: Any) -> Any:
+        return self._texts[column](value) if column in self._texts and value is not None else value
 
     @staticmethod
     def _run(cursor: CursorWrapper, statement: str, *parts: sql.Composable, ids: list[Any] | None = None) -> None:
@@ -129,8 +149,3 @@ class Table:
 @cache
 def table(model: type[models.Model]) -> Table:
     return Table(model)
-
-
-def _cell(row: Row, column: str, text: Text | None, default: Callable[[], Any] | None) -> Any:
-    value = row[column] if default is None or column in row else default()
-    return value if text is None or value is None else text(value)

@@ -17,6 +17,8 @@ _FORMATS = {
     "http": lambda moment: format_datetime(moment, usegmt=True),
     "unix": lambda moment: str(int(moment.timestamp())),
 }
+# "2026-01-31T00:00:00Z", with and without fractions
+_SORTABLE = {(length, "Z") for length in (20, 24, 27)}
 
 
 def sent_as(cursor: Cursor, since: datetime) -> str:
@@ -29,8 +31,14 @@ def newest(cursor: Cursor, records: Iterable[Any], known: datetime | None, now: 
     """The newest time in the records, or what was known. A time ahead of us (a wrong clock, a typing error) counts as now:
     otherwise one record of 2099 would hide every later change."""
     value_of = getter(cursor.field)
-    found = [moment for record in records if (moment := instant(value_of(record)))]
+    found = [moment for value in _latest([value_of(record) for record in records]) if (moment := instant(value))]
     return min(max([*found, known] if known else found), now) if found else known
+
+
+def _latest(values: list[Any]) -> list[Any]:
+    """Times of one spelling in UTC sort as text, so that only the last needs reading; otherwise all of them."""
+    shapes = {(len(value), value[-1:]) if type(value) is str else None for value in values}
+    return [max(values)] if len(shapes) == 1 and shapes.pop() in _SORTABLE else values
 
 
 def instant(value: Any) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -10,20 +10,21 @@ from uuid import UUID
 from django.db.backends.utils import CursorWrapper
 
 from .batch import Effect, Route
+from .columns import array_of_texts
 from .copy import table
 from .models import RecordLink
 
 _KNOWN = """
 SELECT external_id, content_hash, state FROM integrations_recordlink
-WHERE connection_id = %s AND resource = %s AND external_id = ANY(%s)
+WHERE connection_id = %s AND resource = %s AND external_id = ANY(%s::text[])
 """
 _LINKS = """
 SELECT external_id, id, record_id, base::text, match, first_seen FROM integrations_recordlink
-WHERE connection_id = %s AND resource = %s AND external_id = ANY(%s)
+WHERE connection_id = %s AND resource = %s AND external_id = ANY(%s::text[])
 """
 _STATE = """
 UPDATE integrations_recordlink SET state = %s, last_changed = %s
-WHERE connection_id = %s AND resource = %s AND external_id = ANY(%s) AND state <> %s
+WHERE connection_id = %s AND resource = %s AND external_id = ANY(%s::text[]) AND state <> %s
 """
 
 
@@ -40,9 +41,9 @@ class Link(NamedTuple):
     first_seen: datetime
 
 
-def known(cursor: CursorWrapper, route: Route, keys: Iterable[str]) -> dict[str, Known]:
+def known(cursor: CursorWrapper, route: Route, keys: Collection[str]) -> dict[str, Known]:
     """What is already linked of a batch, by key: enough to see what changed."""
-    cursor.execute(_KNOWN, [route.connection.pk, route.resource.name, list(keys)])
+    cursor.execute(_KNOWN, [route.connection.pk, route.resource.name, array_of_texts(keys)])
     return {row[0]: Known(row[1], row[2]) for row in cursor.fetchall()}
 
 
@@ -50,15 +51,34 @@ def links_of(cursor: CursorWrapper, route: Route, keys: Sequence[str]) -> dict[s
     """The whole links of those that changed, by key."""
     if not keys:
         return {}
-    cursor.execute(_LINKS, [route.connection.pk, route.resource.name, list(keys)])
+    cursor.execute(_LINKS, [route.connection.pk, route.resource.name, array_of_texts(keys)])
     return {row[0]: Link(*row[1:]) for row in cursor.fetchall()}
 
 
 def save(cursor: CursorWrapper, route: Route, effects: Sequence[Effect], now: datetime) -> None:
     """Links of what was applied: new ones by COPY, known ones replaced."""
     store = table(RecordLink)
-    store.insert(cursor, [_row(route, effect, now) for effect in effects if not effect.linked])
-    store.upsert(cursor, [_row(route, effect, now) for effect in effects if effect.linked])
+    same = {
+        "connection_id": route.connection.pk,
+        "resource": route.resource.name,
+        "target": route.target.name,
+        "last_changed": now,
+    }
+    fresh = [_row(effect) for effect in effects if not effect.linked]
+    store.insert(cursor, fresh, {**same, "first_seen": now, "state": RecordLink.State.ACTIVE.value})
+    store.upsert(
+        cursor,
+        [
+            {
+                **_row(effect),
+                **same,
+                "first_seen": effect.first_seen,
+                "state": (RecordLink.State.REMOTE_DELETED if effect.deleted else RecordLink.State.ACTIVE).value,
+            }
+            for effect in effects
+            if effect.linked
+        ],
+    )
 
 
 def mark_deleted(cursor: CursorWrapper, route: Route, keys: Sequence[str], now: datetime) -> int:
@@ -66,24 +86,17 @@ def mark_deleted(cursor: CursorWrapper, route: Route, keys: Sequence[str], now: 
     if not keys:
         return 0
     deleted = RecordLink.State.REMOTE_DELETED
-    cursor.execute(_STATE, [deleted, now, route.connection.pk, route.resource.name, list(keys), deleted])
+    cursor.execute(_STATE, [deleted, now, route.connection.pk, route.resource.name, array_of_texts(keys), deleted])
     return int(cursor.rowcount)
 
 
-def _row(route: Route, effect: Effect, now: datetime) -> dict[str, Any]:
-    pending = effect.incoming.pending
+def _row(effect: Effect) -> dict[str, Any]:
     return {
         "id": effect.link_id,
-        "connection_id": route.connection.pk,
-        "resource": route.resource.name,
         "external_id": effect.incoming.key,
-        "target": route.target.name,
         "record_id": effect.record_id,
         "content_hash": effect.incoming.digest,
         "base": effect.base,
-        "refs": pending or None,
+        "refs": effect.incoming.pending or None,
         "match": effect.match,
-        "state": RecordLink.State.REMOTE_DELETED if effect.deleted else RecordLink.State.ACTIVE,
-        "first_seen": effect.first_seen or now,
-        "last_changed": now,
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from .batch import Route
+from .columns import array_of_texts
 
 # Conditions per column and `= ANY`: the planner takes the index of the rarest. Pairs are put together afterwards.
 _CANDIDATES = """
@@ -31,11 +33,9 @@ def match(cursor: CursorWrapper, route: Route, rows: Mapping[str, Mapping[str, A
     matched: dict[str, UUID] = {}
     claimed: set[UUID] = set()
     for columns in route.target.natural_keys:
-        named = {
-            key: tuple(row[column] for column in columns)
-            for key, row in rows.items()
-            if key not in matched and all(row[column] not in (None, "") for column in columns)
-        }
+        name_of = _name_of(columns)
+        named = {key: name_of(row) for key, row in rows.items() if key not in matched}
+        named = {key: name for key, name in named.items() if None not in name and "" not in name}
         if not named:
             continue
         ours = _candidates(cursor, route, columns, set(named.values()))
@@ -45,6 +45,13 @@ def match(cursor: CursorWrapper, route: Route, rows: Mapping[str, Mapping[str, A
                 matched[key] = found[0]
                 claimed.add(found[0])
     return matched
+
+
+def _name_of(columns: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    if len(columns) > 1:
+        return itemgetter(*columns)
+    (column,) = columns
+    return lambda row: (row[column],)
 
 
 def _candidates(
@@ -63,10 +70,15 @@ def _candidates(
         table=sql.Identifier(model._meta.db_table),
         conditions=sql.SQL(" AND ").join(conditions),
     )
-    values = [list({name[index] for name in names}) for index in range(len(columns))]
+    values = [_array({name[index] for name in names}) for index in range(len(columns))]
     prefix = "" if route.parent is None else f"{route.parent}/"
     cursor.execute(statement, [*values, route.target.name, route.connection.pk, route.resource.name, prefix])
     found: dict[tuple[Any, ...], list[UUID]] = {}
     for record_id, *name in cursor.fetchall():
         found.setdefault(tuple(name), []).append(record_id)
     return found
+
+
+def _array(values: set[Any]) -> Any:
+    """Texts as one literal, which takes the column's own type; what else there may be, as psycopg does it."""
+    return array_of_texts(values) if all(isinstance(value, str) for value in values) else list(values)

@@ -19,19 +19,18 @@ from uuid import UUID
 
 import orjson
 from pydantic import BaseModel
-from uuid_utils.compat import uuid7
 
 from integrations.mapping.compile import Reason, Rule
 from integrations.targets import Target
 
-from .batch import Effect, Route
+from .batch import Effect, Route, new_id
 from .intake import Incoming, row_of, validated
 from .rebuild import Kin, Row, canonical_of
 
 EMPTY = (None, "", [], {})
 
 
-def created(route: Route, incoming: Incoming, now: datetime) -> tuple[Effect | None, list[Reason]]:
+def created(route: Route, incoming: Incoming) -> tuple[Effect | None, list[Reason]]:
     """A record that is new here, or why it cannot be one."""
     record, reasons = validated(route.target, incoming.said())
     if record is None:
@@ -39,8 +38,8 @@ def created(route: Route, incoming: Incoming, now: datetime) -> tuple[Effect | N
     row, reasons = row_of(route.target, record)
     if reasons:
         return None, reasons
-    effect = Effect(incoming=incoming, record_id=uuid7(), link_id=uuid7(), base=base_of(record))
-    _make(route.target, effect, row, record, now)
+    effect = Effect(incoming=incoming, record_id=new_id(), link_id=new_id(), base=base_of(record))
+    _make(route.target, effect, row, record)
     return effect, []
 
 
@@ -76,7 +75,7 @@ def changed(
     if reasons:
         return reasons
     if current is None or reference is None:
-        _make(target, effect, row, wanted, now)
+        _make(target, effect, row, wanted)
     else:
         _change(target, effect, row, wanted, current=current, reference=reference)
         if effect.row:
@@ -94,9 +93,10 @@ def base_of(record: BaseModel) -> bytes:
     return record.model_dump_json(exclude_none=True).encode()
 
 
-def _make(target: Target, effect: Effect, row: dict[str, Any], record: BaseModel, now: datetime) -> None:
+def _make(target: Target, effect: Effect, row: dict[str, Any], record: BaseModel) -> None:
     effect.fresh = True
-    effect.row = {**row, "id": effect.record_id, "version": 1, "created_at": now, "updated_at": now}
+    row["id"] = effect.record_id
+    effect.row = row
     effect.children = [(child, [], rows) for child in target.children if (rows := child.rows(record))]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
 from .batch import Route
+from .columns import array_of_texts
 from .intake import Rejected
 from .models import QuarantinedRecord
 
@@ -38,7 +39,7 @@ WHERE (integrations_quarantinedrecord.reasons, integrations_quarantinedrecord.bo
 """
 _RESOLVE = """
 UPDATE integrations_quarantinedrecord SET resolved_at = %s
-WHERE connection_id = %s AND resource = %s AND resolved_at IS NULL AND external_id <> '' AND external_id = ANY(%s)
+WHERE connection_id = %s AND resource = %s AND resolved_at IS NULL AND external_id <> '' AND external_id = ANY(%s::text[])
 """
 
 
@@ -64,9 +65,9 @@ def keep(cursor: CursorWrapper, route: Route, rejected: Sequence[Rejected], run_
     )
 
 
-def resolve(cursor: CursorWrapper, route: Route, keys: Iterable[str], now: datetime) -> None:
+def resolve(cursor: CursorWrapper, route: Route, keys: Collection[str], now: datetime) -> None:
     """These records are in order again."""
-    cursor.execute(_RESOLVE, [now, route.connection.pk, route.resource.name, list(keys)])
+    cursor.execute(_RESOLVE, [now, route.connection.pk, route.resource.name, array_of_texts(keys)])
 
 
 def any_open(route: Route) -> bool:

@@ -16,12 +16,13 @@ from integrations.connections.models import Connection
 from integrations.targets import Target
 
 from .batch import Route
+from .columns import array_of_texts
 from .intake import Incoming
 
 # The row itself must be there: a link may outlive a row that somebody deleted here.
 _RESOLVE = """
 SELECT l.external_id, l.record_id FROM integrations_recordlink l JOIN {table} r ON r.id = l.record_id
-WHERE l.connection_id = %s AND l.resource = %s AND l.external_id = ANY(%s) AND l.target = %s AND l.state <> 'unlinked'
+WHERE l.connection_id = %s AND l.resource = %s AND l.external_id = ANY(%s::text[]) AND l.target = %s AND l.state <> 'unlinked'
 """
 _PENDING = """
 SELECT DISTINCT target, jsonb_object_keys(refs) FROM integrations_recordlink
@@ -89,7 +90,7 @@ def settle(connection: Connection) -> int:
 def _ids(cursor: CursorWrapper, route: Route, name: str, resource: str, keys: set[str]) -> dict[str, UUID]:
     ref_target = targets.get(route.target.refs[name])
     statement = sql.SQL(_RESOLVE).format(table=sql.Identifier(ref_target.model._meta.db_table))
-    cursor.execute(statement, [route.connection.pk, resource, list(keys), ref_target.name])
+    cursor.execute(statement, [route.connection.pk, resource, array_of_texts(keys), ref_target.name])
     return dict(cursor.fetchall())
 
 

@@ -44,7 +44,8 @@ def _write(cursor: CursorWrapper, route: Route, effects: Sequence[Effect], now: 
     store = table(route.target.model)
     # Two of their records may be one of ours: the later one was worked out from the earlier.
     rows = {effect.record_id: effect for effect in effects if effect.row is not None}
-    store.insert(cursor, [effect.row for effect in rows.values() if effect.fresh and effect.row])
+    fresh = [effect.row for effect in rows.values() if effect.fresh and effect.row]
+    store.insert(cursor, fresh, {"version": 1, "created_at": now, "updated_at": now})
     store.upsert(cursor, [effect.row for effect in rows.values() if not effect.fresh and effect.row])
     for child in route.target.children:
         _replace(cursor, child, effects)

@@ -81,7 +81,7 @@ def test_any_text_survives_in_columns_arrays_and_json(inside, texts):
 
 
 def test_known_rows_are_replaced_and_new_ones_added(inside):
-    known, new = member(member_number="A1"), member(member_number="B2")
+    known, new = member(member_number="A1"), member(member_number="B2", version=1)
     write(Member, [known])
     with connection.cursor() as cursor:
         table(Member).upsert(cursor, [{**known, "display_name": "Grace", "version": 2}, new])
