@@ -10,7 +10,7 @@ from integrations import registry
 
 # What stands after `/integrations/{slug}/` and `/integrations/` itself.
 OF_A_CONNECTION = {
-    "accounts", "actions", "connect", "disconnect", "mappings", "oauth", "settings", "status", "sync", "test",
+    "account", "actions", "connect", "disconnect", "mappings", "oauth", "settings", "status", "sync", "test",
 }  # fmt: skip
 OF_A_SYNC = {"logs", "runs", "status"}
 OF_THE_CATALOGUE = {"connected"}
