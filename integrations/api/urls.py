@@ -16,7 +16,7 @@ _of_a_connection = [
     path("disconnect", connections.Disconnect.as_view()),
     path("test", connections.Test.as_view()),
     path("status", connections.Status.as_view()),
-    path("accounts", connections.Accounts.as_view()),
+    path("account", connections.Account.as_view()),
     path("settings", settings.Settings.as_view()),
     path("mappings", settings.Mappings.as_view()),
     path("sync", sync.Sync.as_view()),

@@ -113,11 +113,11 @@ def test_a_person_signs_in_at_the_vendor(sydney, melbourne, signed_in):
     made = person.get(f"integrations/xero/oauth/callback?{urlencode(parameters)}")
     assert made.status_code == 200, made.content
     problem(person.get(f"integrations/xero/oauth/callback?{urlencode(parameters)}"), 422, "not-connected")
-    accounts = person.get("integrations/xero/accounts").json()
-    chosen = person.put("integrations/xero/accounts", {"id": accounts["results"][0]["id"]})
+    accounts = person.get("integrations/xero/account").json()
+    chosen = person.put("integrations/xero/account", {"id": accounts["results"][0]["id"]})
     assert chosen.json()["status"] == "connected"
     assert chosen.json()["account_id"] == accounts["results"][0]["id"]
-    problem(person.put("integrations/xero/accounts", {"id": "elsewhere"}), 422, "not-connected")
+    problem(person.put("integrations/xero/account", {"id": "elsewhere"}), 422, "not-connected")
     with hub.enter(melbourne):
         assert not Connection.objects.exists()
 

@@ -107,15 +107,15 @@ class Disconnect(ConnectionView):
         return Response(ConnectionSerializer(self.connection).data)
 
 
-class Accounts(ConnectionView):
+class Account(ConnectionView):
     """Which of the vendor's accounts a sign-in opens, and the one that is used."""
 
     scopes = {"GET": "integrations:read", "PUT": "connections:write"}
     asks_the_vendor = True
 
     @operation(
-        "List the accounts it opens",
-        "Asks the vendor. The chosen one is the one that is synced.",
+        "Show the account it is for",
+        "And those the sign-in opens: the vendor is asked. The chosen one is the one that is synced.",
         tag="Connections",
         responses={200: (AccountsSerializer, examples.ACCOUNTS)},
     )
@@ -125,7 +125,7 @@ class Accounts(ConnectionView):
 
     @operation(
         "Choose the account",
-        "One of those that GET lists.",
+        "One of those that the sign-in opens.",
         tag="Connections",
         request=AccountChoiceSerializer,
         sent={"id": examples.CONNECTION["account_id"]},
