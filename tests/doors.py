@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.apps import apps
 from django.db import connections
 
 from integrations import hub, registry
 from integrations.connections.models import Connection, Credential
 from integrations.http.caller import Caller
-from integrations.hub.models import AccountRoute, Chapter, Due, OAuthState, ProviderApp
+from integrations.hub.models import Chapter, Domain
 from integrations.provider import Provider
 
 from . import fakes
@@ -57,8 +58,9 @@ def lasting(db: None) -> Iterator[dict[str, Chapter]]:
         for slug in SLUGS:
             with hub.enter(slug):
                 Connection.objects.all().delete()
-        for model in (AccountRoute, Due, OAuthState, ProviderApp):
-            model.objects.all().delete()
+        for model in apps.get_app_config("hub").get_models():
+            if model not in {Chapter, Domain}:
+                model._default_manager.all().delete()
     finally:
         connections["default"].close()
         connections["default"] = rolled_back
