@@ -15,6 +15,7 @@ from django.utils import timezone
 from psycopg import sql
 
 from integrations.connections.models import Connection
+from integrations.http import Door
 from integrations.provider import FullComparison, Permanent
 
 from . import deletes, positions, quarantine, refs
@@ -23,7 +24,6 @@ from .batch import Counts, Route
 from .copy import table
 from .cursors import newest
 from .models import RecordLink, ResourceState, SyncRun
-from .pages import Door
 from .positions import Position
 from .reading import Piece, Request, read
 
