@@ -112,7 +112,8 @@ class Pull:
             state = self.state
             state.cursor = self.position.newest.isoformat() if self.position.newest else state.cursor
             state.position, state.last_complete_at, state.last_error = None, self.position.began, ""
-            state.save(update_fields=["cursor", "position", "last_complete_at", "last_error"])
+            state.mapping = self.position.mapping
+            state.save(update_fields=["cursor", "position", "last_complete_at", "mapping", "last_error"])
             self._close(SyncRun.State.PARTIAL if self.run.quarantined else SyncRun.State.SUCCEEDED)
             Connection.objects.filter(pk=self.route.connection.pk).update(last_sync_at=now, last_error="")
             if self.work:
@@ -147,7 +148,7 @@ class Pull:
         with transaction.atomic():
             state = positions.locked(self.state)
             positions.confirm(state, self.position)
-            self.position = positions.anew(state, self.route.resource, full=self.run.full)
+            self.position = positions.anew(state, self.route.resource, self.position.mapping, full=self.run.full)
             self.state = state
 
     def _note(self, piece: Piece) -> None:
