@@ -10,6 +10,8 @@ from typing import Any
 from django.db import models
 from pydantic import BaseModel
 
+from .canonical import Canonical
+
 Row = Mapping[str, Any]
 
 
@@ -33,7 +35,7 @@ class Children:
 class Target:
     """One kind of record of ours.
 
-    `canonical` is the versioned pydantic model, `model` the root table, `row(record)` its columns (without id). A natural
+    `canonical` is the versioned model, `model` the root table, `row(record)` its columns (without id). A natural
     key is a tuple of canonical fields that, all present and equal, mean the same record; the first that matches wins and an
     ambiguous one matches nothing. `refs` are the canonical fields that hold ids of other targets: field -> target name.
 
@@ -43,7 +45,7 @@ class Target:
 
     name: str
     label: str
-    canonical: type[BaseModel]
+    canonical: type[Canonical]
     model: type[models.Model]
     row: Callable[[Any], dict[str, Any]]
     children: tuple[Children, ...] = ()

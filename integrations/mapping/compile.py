@@ -55,13 +55,15 @@ class Rule(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class CompiledMapping:
     """`inward(record)` never raises. `outward(data)` makes a vendor's record of canonical data whose references are keys
-    there; what has no way out is left out. `digest(data)` is 32 hex digits, keyed with everything that decides what data means.
+    there; what has no way out is left out. `digest(data)` is 32 hex digits, keyed with everything that decides what data means:
+    mapping version, canonical URN and deviations, of which `fingerprint` is 32 hex digits.
     `exact`: numbers must be decoded as decimals. `rules` holds the top-level fields that are not plainly theirs.
     """
 
     inward: Callable[[Any], Mapped]
     outward: Callable[[Mapping[str, Any]], Out]
     digest: Callable[[Mapping[str, Any]], str]
+    fingerprint: str
     exact: bool
     rules: Mapping[str, Rule] = field(default_factory=dict)
     refs: Mapping[str, str] = field(default_factory=dict)
@@ -79,10 +81,12 @@ def compile_mapping(resource: Resource, overrides: Mapping[str, Override] | None
     refs = {step.to: step.ref for step in steps if isinstance(step, Field) and step.ref}
     if unknown := set(refs) - set(target.refs):
         raise MappingError(f"{resource.name}: {', '.join(sorted(unknown))} is no reference of {target.name}.")
+    meaning = f"{resource.mapping.version}|{target.canonical.URN}|{fingerprint(overrides)}"
     return CompiledMapping(
         inward=_inward(resource, steps, refs),
         outward=outward_of(steps),
-        digest=_digest(f"{resource.mapping.version}|{target.canonical.URN}|{fingerprint(overrides)}"),
+        digest=_digest(meaning),
+        fingerprint=hashlib.blake2b(meaning.encode(), digest_size=16).hexdigest(),
         exact=any(_exact(step) for step in steps),
         rules=_rules(steps, overrides),
         refs=refs,

@@ -21,7 +21,6 @@ from .links import Known
 from .match import match
 from .merge import changed, created, effect_on
 from .models import RecordLink
-from .rebuild import Kin
 from .write import write
 
 
@@ -147,7 +146,7 @@ class _Batch:
                 self._reject(one, reasons)
         return ready
 
-    def _kin(self, cursor: CursorWrapper, effects: Sequence[Effect]) -> dict[str, Kin]:
+    def _kin(self, cursor: CursorWrapper, effects: Sequence[Effect]) -> dict[str, dict[Any, list[dict[str, Any]]]]:
         """Our children of those records whose fields are compared with ours: of all under a rule, else of the just matched."""
         ids = [effect.record_id for effect in effects if self.route.mapping.rules or not effect.linked]
         if not ids:

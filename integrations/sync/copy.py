@@ -29,7 +29,7 @@ class Table:
         self.model = model
         self.name = sql.Identifier(model._meta.db_table)
         self.columns = tuple(field.attname for field in fields)
-        self.key = model._meta.pk.column
+        self.key = str(model._meta.pk.column)
         self.instants = tuple(field.attname for field in fields if isinstance(field, models.DateTimeField))
         self._names = {field.attname: sql.Identifier(field.column) for field in fields}
         self._texts = {field.attname: text for field in fields if (text := text_of(field)) is not None}

@@ -95,9 +95,9 @@ def _pull(run: SyncRun, connection: Connection, resource: Resource) -> Pull:
         state = positions.locked(state)
         mapping = compile_mapping(resource, overrides_of(connection, resource.name))
         if run.plan_only:
-            position = positions.fresh(state, resource, full=run.full)
+            position = positions.fresh(state, resource, mapping.fingerprint, full=run.full)
         else:
-            position = positions.begin(state, resource, full=run.full)
+            position = positions.begin(state, resource, mapping.fingerprint, full=run.full)
         if run.full != (position.since is None):
             run.full = position.since is None
             run.save(update_fields=["full"])

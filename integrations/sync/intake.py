@@ -51,16 +51,16 @@ def take_in(
     """Records by key, the last of one key counting, and those without a key."""
     found: dict[str, Incoming] = {}
     keyless: list[Incoming] = []
-    deletes = resource.deletes
-    flag_of = getter(deletes.field) if isinstance(deletes, Flag) else None
+    flag = resource.deletes if isinstance(resource.deletes, Flag) else None
+    flag_of = getter(flag.field) if flag else None
     for raw in records:
         key, data, errors, refs = mapping.inward(raw)
         incoming = Incoming(key, data, errors, refs, "" if errors else mapping.digest(data), raw)
         if not key:
             keyless.append(incoming)
             continue
-        if flag_of is not None:
-            incoming.flagged = flag_of(raw) == deletes.value
+        if flag and flag_of:
+            incoming.flagged = flag_of(raw) == flag.value
         found[key] = incoming
     return found, keyless
 

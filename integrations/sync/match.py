@@ -12,6 +12,7 @@ from psycopg import sql
 
 from .batch import Route
 from .columns import array_of_texts
+from .copy import table
 
 # Conditions per column and `= ANY`: the planner takes the index of the rarest. Pairs are put together afterwards.
 _CANDIDATES = """
@@ -57,8 +58,8 @@ def _name_of(columns: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[An
 def _candidates(
     cursor: CursorWrapper, route: Route, columns: tuple[str, ...], names: set[tuple[Any, ...]]
 ) -> dict[tuple[Any, ...], list[UUID]]:
-    model = route.target.model
-    identifiers = [sql.Identifier("t", model._meta.get_field(column).column) for column in columns]
+    store = table(route.target.model)
+    identifiers = [sql.SQL("t.{}").format(store.column(column)) for column in columns]
     conditions = [sql.SQL("{} = ANY(%s)").format(identifier) for identifier in identifiers]
     # What the partial index leaves out is said once more, so that the planner may use it.
     texts = [
@@ -67,7 +68,7 @@ def _candidates(
     conditions += [sql.SQL("NOT {} = ''").format(identifier) for identifier in texts]
     statement = sql.SQL(_CANDIDATES).format(
         columns=sql.SQL(", ").join(identifiers),
-        table=sql.Identifier(model._meta.db_table),
+        table=store.name,
         conditions=sql.SQL(" AND ").join(conditions),
     )
     values = [_array({name[index] for name in names}) for index in range(len(columns))]

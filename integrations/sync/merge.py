@@ -27,7 +27,7 @@ from .batch import Effect, Route, new_id
 from .intake import Incoming, row_of, validated
 from .rebuild import Kin, Row, canonical_of
 
-EMPTY = (None, "", [], {})
+EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 def created(route: Route, incoming: Incoming) -> tuple[Effect | None, list[Reason]]:

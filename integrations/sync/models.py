@@ -20,6 +20,9 @@ class ResourceState(models.Model):
     last_complete_at = models.DateTimeField(
         null=True, blank=True, help_text="When the last complete read began: all that was there then is here"
     )
+    mapping = models.CharField(
+        max_length=32, blank=True, default="", help_text="Fingerprint of the mapping everything here was last read with"
+    )
     last_error = models.TextField(blank=True, default="")
 
     class Meta:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from requests.utils import parse_header_links
 
+from integrations.http import Door
 from integrations.mapping.paths import getter
 from integrations.provider import (
     CursorPage,
@@ -29,32 +30,6 @@ MAX_PAGES = 200_000
 NOT_MODIFIED = 304
 
 Token = str | int | None
-
-
-class Answer(Protocol):
-    """What the door brings back. `headers` have lower-case names."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class Door(Protocol):
-    """What is read through: `integrations.http.Door`, or a stand-in of the tests."""
-
-    @property
-    def base_url(self) -> str: ...
-
-    def fetch(
-        self,
-        method: str,
-        url_or_path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer: ...
-
-    def decoded(self, answer: Any, *, exact: bool = False) -> Any: ...
 
 
 @dataclass(frozen=True, kw_only=True)

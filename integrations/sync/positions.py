@@ -25,10 +25,11 @@ class Superseded(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Position:
-    """A read under way. `since` None: everything is read. `newest` is the newest cursor value seen, `count` how many records
-    were shown, `doubtful` that some may have been missed. `place` is the reader's own."""
+    """A read under way, with one mapping. `since` None: everything is read. `newest` is the newest cursor value seen, `count`
+    how many records were shown, `doubtful` that some may have been missed. `place` is the reader's own."""
 
     read: str
+    mapping: str
     began: datetime
     since: datetime | None
     newest: datetime | None
@@ -45,28 +46,29 @@ class Position:
         return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in found.items()}
 
 
-def begin(state: ResourceState, resource: Resource, *, full: bool) -> Position:
-    """The unfinished read, to be continued, or a new one. Call it with the state locked."""
+def begin(state: ResourceState, resource: Resource, mapping: str, *, full: bool) -> Position:
+    """The unfinished read with this mapping (its fingerprint), or a new one. Call it with the state locked."""
     position = _unfinished(state)
-    if position is not None and (position.since is None or not full):
+    if position is not None and position.mapping == mapping and (position.since is None or not full):
         return position
-    return anew(state, resource, full=full)
+    return anew(state, resource, mapping, full=full)
 
 
-def anew(state: ResourceState, resource: Resource, *, full: bool) -> Position:
+def anew(state: ResourceState, resource: Resource, mapping: str, *, full: bool) -> Position:
     """A read from the first page. Call it with the state locked."""
-    position = fresh(state, resource, full=full)
+    position = fresh(state, resource, mapping, full=full)
     SeenKey.objects.filter(state=state).delete()
     state.position = position.stored()
     state.save(update_fields=["position"])
     return position
 
 
-def fresh(state: ResourceState, resource: Resource, *, full: bool) -> Position:
-    """A read from the first page, of which nothing is kept (a plan)."""
-    everything = full or not resource.cursor or not state.cursor or _comparison_is_due(state, resource)
-    since = None if everything else datetime.fromisoformat(state.cursor)
-    return Position(read=uuid4().hex, began=timezone.now(), since=since, newest=since)
+def fresh(state: ResourceState, resource: Resource, mapping: str, *, full: bool) -> Position:
+    """A read from the first page, of which nothing is kept (a plan). Everything is read where a new mapping may say something
+    else of records that did not change."""
+    everything = full or not resource.cursor or not state.cursor or state.mapping != mapping
+    since = None if everything or _comparison_is_due(state, resource) else datetime.fromisoformat(state.cursor)
+    return Position(read=uuid4().hex, mapping=mapping, began=timezone.now(), since=since, newest=since)
 
 
 def locked(state: ResourceState) -> ResourceState:
@@ -85,7 +87,7 @@ def _unfinished(state: ResourceState) -> Position | None:
     stored = dict(state.position)
     kept = datetime.fromisoformat(stored.pop("kept"))
     moments = {name: stored[name] and datetime.fromisoformat(stored[name]) for name in ("began", "since", "newest")}
-    return None if timezone.now() - kept > LONGEST_PAUSE else Position(**{**stored, **moments})
+    return None if timezone.now() - kept > LONGEST_PAUSE else Position(**{"mapping": "", **stored, **moments})
 
 
 def _comparison_is_due(state: ResourceState, resource: Resource) -> bool:

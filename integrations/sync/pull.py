@@ -15,6 +15,7 @@ from django.utils import timezone
 from psycopg import sql
 
 from integrations.connections.models import Connection
+from integrations.http import Door
 from integrations.provider import FullComparison, Permanent
 
 from . import deletes, positions, quarantine, refs
@@ -23,7 +24,6 @@ from .batch import Counts, Route
 from .copy import table
 from .cursors import newest
 from .models import RecordLink, ResourceState, SyncRun
-from .pages import Door
 from .positions import Position
 from .reading import Piece, Request, read
 
@@ -112,7 +112,8 @@ class Pull:
             state = self.state
             state.cursor = self.position.newest.isoformat() if self.position.newest else state.cursor
             state.position, state.last_complete_at, state.last_error = None, self.position.began, ""
-            state.save(update_fields=["cursor", "position", "last_complete_at", "last_error"])
+            state.mapping = self.position.mapping
+            state.save(update_fields=["cursor", "position", "last_complete_at", "mapping", "last_error"])
             self._close(SyncRun.State.PARTIAL if self.run.quarantined else SyncRun.State.SUCCEEDED)
             Connection.objects.filter(pk=self.route.connection.pk).update(last_sync_at=now, last_error="")
             if self.work:
@@ -147,7 +148,7 @@ class Pull:
         with transaction.atomic():
             state = positions.locked(self.state)
             positions.confirm(state, self.position)
-            self.position = positions.anew(state, self.route.resource, full=self.run.full)
+            self.position = positions.anew(state, self.route.resource, self.position.mapping, full=self.run.full)
             self.state = state
 
     def _note(self, piece: Piece) -> None:

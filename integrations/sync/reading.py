@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import Any
 
 from integrations.connections.models import Connection
+from integrations.http import Door
 from integrations.provider import Permanent, Resource
 
 from .cursors import sent_as
 from .models import RecordLink
-from .pages import Door, read_pages
+from .pages import read_pages
 
 PARENTS_AT_ONCE = 500
 GONE = (404, 410)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from integrations import hub, registry
@@ -20,7 +21,7 @@ from .models import ResourceState, SyncRun
 KIND = "sync.run"
 UNFINISHED = (SyncRun.State.QUEUED, SyncRun.State.RUNNING)
 # A person or a partner waits for it; a schedule does not.
-PRIORITIES = {SyncRun.Trigger.PERSON: 3, SyncRun.Trigger.API: 3}
+PRIORITIES: dict[str, int] = {SyncRun.Trigger.PERSON: 3, SyncRun.Trigger.API: 3}
 # A run of the command line has no job; silent for this long, its process is gone.
 SILENCE = timedelta(minutes=15)
 LOST = "The worker was lost. What was read is kept, and the next run goes on from there."
@@ -188,7 +189,8 @@ def _unfinished(connection: Connection, resource: str) -> list[SyncRun]:
     return list(runs.order_by("created_at"))
 
 
-def _jobs(run: SyncRun) -> Any:
+def _jobs(run: SyncRun) -> QuerySet[Job]:
     chapter = hub.current()
-    key = f"{run.connection_id}:{run.resource}"
-    return Job.objects.filter(chapter_id=chapter.pk if chapter else None, kind=KIND, key=key)
+    if chapter is None:
+        raise hub.WrongSchema("Runs belong to a chapter: enter it first.")
+    return Job.objects.filter(chapter_id=chapter.pk, kind=KIND, key=f"{run.connection_id}:{run.resource}")

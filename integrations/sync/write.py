@@ -17,6 +17,7 @@ from . import links
 from .batch import Effect, Route
 from .copy import table
 
+Rows = list[dict[str, Any]]
 Refuse = Callable[[Effect, list[Reason]], None]
 
 
@@ -70,7 +71,7 @@ def _replace(cursor: CursorWrapper, child: Children, effects: Sequence[Effect]) 
     store.insert(cursor, [{**row, child.parent: effect.record_id} for effect, _, new in changes for row in new])
 
 
-def _delete_by_key(cursor: CursorWrapper, child: Children, known: Sequence[tuple[Effect, list, list]]) -> None:
+def _delete_by_key(cursor: CursorWrapper, child: Children, known: Sequence[tuple[Effect, Rows, Rows]]) -> None:
     """Only the siblings this system speaks of, or spoke of."""
     store = table(child.model)
     spoken: list[tuple[Any, ...]] = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,13 +12,15 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from finance.models import Invoice, InvoiceLine, Party
-from integrations import hub
+from integrations import hub, registry
 from integrations.connections.models import Connection
+from integrations.provider import Field, Mapping
 from integrations.sync import pull
 from integrations.sync.engine import run_sync
 from integrations.sync.models import RecordLink, ResourceState, SyncRun
 from members.models import Member
 
+from . import testbook
 from .testbook import contact, invoice, person
 from .vendor import Reply
 
@@ -174,6 +177,19 @@ def test_a_reference_that_moves_to_somebody_unknown_is_nobodys_until_they_come(l
     assert Invoice.objects.get().party.name == "Contact 2"
 
 
+def test_a_reference_that_settled_and_was_then_changed_here_stays(ledger, vendor):
+    records = [invoice(1)]
+    vendor.lists("/invoices", records)
+    vendor.lists("/contacts", [contact(1)])
+    run_sync(ledger, "invoices")
+    run_sync(ledger, "contacts")
+    ours = Party.objects.create(name="Somebody we know")
+    Invoice.objects.update(party=ours)
+    records[0]["number"] = "INV-9"
+    run_sync(ledger, "invoices")
+    assert (Invoice.objects.get().number, Invoice.objects.get().party) == ("INV-9", ours)
+
+
 def test_a_row_deleted_here_is_not_referred_to(ledger, vendor):
     vendor.lists("/contacts", [contact(1)])
     run_sync(ledger, "contacts")
@@ -203,6 +219,23 @@ def test_an_incremental_run_asks_only_for_what_changed(ledger, vendor):
     assert (counts(run), run.full) == ((1, 0, 1, 0, 0), False)
     state.refresh_from_db()
     assert state.cursor == "2026-02-01T10:00:00+00:00"
+
+
+def test_a_new_version_of_the_mapping_reads_everything_once(ledger, vendor, monkeypatch):
+    vendor.lists("/contacts", [contact(n, mobile=str(n)) for n in range(4)])
+    run_sync(ledger, "contacts")
+    newer = [
+        replace(one, mapping=Mapping(*one.mapping.fields[:-2], Field("phone", "mobile"), version=2))
+        if one.name == "contacts"
+        else one
+        for one in testbook.provider.resources
+    ]
+    provider = replace(testbook.provider, resources=tuple(newer))
+    monkeypatch.setattr(registry, "all_providers", lambda: {"testbook": provider})
+    run = run_sync(ledger, "contacts")
+    assert (run.full, run.updated) == (True, 4)
+    assert sorted(Party.objects.values_list("phone", flat=True)) == ["0", "1", "2", "3"]
+    assert not run_sync(ledger, "contacts").full
 
 
 def test_nothing_new_keeps_the_cursor(ledger, vendor):
@@ -354,7 +387,7 @@ def test_an_old_unfinished_read_begins_anew(ledger, vendor):
     run_sync(ledger, "contacts")
     state = ResourceState.objects.get(resource="contacts")
     kept = (timezone.now() - timedelta(days=2)).isoformat()
-    state.position = {"read": "x", "began": kept, "kept": kept, "since": None, "newest": None, "count": 3,
+    state.position = {"read": "x", "mapping": state.mapping, "began": kept, "kept": kept, "since": None, "newest": None, "count": 3,
                       "doubtful": False, "place": {"next": 2}}  # fmt: skip
     state.save()
     vendor.asked.clear()

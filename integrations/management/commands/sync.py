@@ -49,6 +49,8 @@ class Command(BaseCommand):
                 runs = self._sync(options)
         except hub.ChapterUnavailable as error:
             raise CommandError(str(error)) from None
+        for run in runs:
+            self.stdout.write(f"{run.resource}: {run.message}")
         counts = " ".join(f"{name}={sum(getattr(run, name) for run in runs)}" for name in COUNTS)
         self.stdout.write(f"{counts} seconds={time.monotonic() - began:.1f}")
         failed = [run.message for run in runs if run.state in {SyncRun.State.FAILED, SyncRun.State.CANCELLED}]
@@ -70,7 +72,6 @@ class Command(BaseCommand):
                 except KeyboardInterrupt:
                     services.cancel(run)
                     return runs
-                self.stdout.write(f"{resource.name}: {run.message}")
         return runs
 
 
