@@ -13,7 +13,6 @@ from django.core.checks import CheckMessage, Error, register
 from pydantic import BaseModel
 
 from . import quality, registry, targets
-from .lab.wire import read_json
 from .provider import (
     CATEGORIES,
     ApiKey,
@@ -273,7 +272,7 @@ def _folder(provider: Provider) -> Found:
     for resource in provider.resources:
         path = folder / "samples" / f"{resource.name}.json"
         try:
-            if not isinstance(dig(read_json(path.read_bytes()), resource.records), list):
+            if not isinstance(dig(json.loads(path.read_bytes()), resource.records), list):
                 yield "E020", f"samples/{path.name} has no list at '{resource.records}'."
         except (OSError, ValueError) as error:
             yield "E020", f"samples/{path.name} cannot be read: {type(error).__name__}."

@@ -31,7 +31,12 @@ def _address(value: Any) -> dict[str, Any] | None:
             "region": said["state"], "postcode": said["zip"], "country": country if len(country) == 2 else None}
 
 
-NAME = ("full_name", "merge_fields.FNAME", "email_address")
+def _name(full: Any, given: Any, family: Any, email: Any) -> str | None:
+    text = convert.text.inward
+    return text(full) or " ".join(filter(None, (text(given), text(family)))) or text(email)
+
+
+NAME = ("full_name", "merge_fields.FNAME", "merge_fields.LNAME", "email_address")
 
 audiences = Mapping(
     *fields(convert.text, key="id", name="name"),
@@ -40,7 +45,7 @@ audiences = Mapping(
 )
 members = Mapping(
     *fields(convert.text, given_name="merge_fields.FNAME", family_name="merge_fields.LNAME", phone="merge_fields.PHONE"),
-    Field("display_name", NAME, convert.first(convert.text)),
+    Field("display_name", NAME, Converter(_name)),
     Field("email", "email_address", convert.lower),
     Field("address", "merge_fields.ADDRESS", Converter(_address)),
     Field("locale", "language", convert.text),

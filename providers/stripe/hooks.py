@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import stripe
-
 from integrations.provider import Client, refusal
 
 VERSION = "2026-10-28.endive"
@@ -21,6 +19,8 @@ def refund(client: Client, given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _create(client: Client, service: str, given: Mapping[str, Any], **fixed: Any) -> Mapping[str, Any]:
     """One client per call: a key set on the SDK's module would be every chapter's."""
+    import stripe  # here, because it takes longer to import than everything else at start
+
     transport = stripe.RequestsClient(session=client.session)
     sdk = stripe.StripeClient(client.secret(), http_client=transport, stripe_version=VERSION, max_network_retries=0)
     params = {name: value for name, value in given.items() if name != "idempotency_key" and value not in (None, "")}

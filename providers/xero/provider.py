@@ -74,6 +74,9 @@ provider = Provider(
         fallback=("Look at https://status.xero.com. Nothing is lost: the next run reads all that changed since the last one.",
                   "Daily limit spent: syncs resume after midnight UTC. Ask which other apps use the same organisation.",
                   "After 60 days without a sync Xero forgets the connection: reconnect it.")),
+    settings={"type": "object", "additionalProperties": False, "properties": {"write": {
+        "type": "boolean", "default": False, "title": "Add contacts and invoices to Xero",
+        "description": "Asks for the rights to do so when somebody signs in again."}}},
     setup=("Once for the hub: at developer.xero.com open 'My Apps', choose 'New app', then 'Web app'.",
            "Enter this installation's redirect address under 'Redirect URIs'.",
            "Under 'Configuration' copy the 'Client id' and choose 'Generate a secret'; enter both in the hub's admin.",

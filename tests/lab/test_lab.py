@@ -49,6 +49,14 @@ def test_every_reference_of_every_copy_leads_somewhere(lab: Lab, slug: str):
                 assert {inward(resource, record).get(field.to) for record in found[resource.name]} - {None} <= known
 
 
+def test_reference_data_is_there_once_and_every_copy_names_it(lab: Lab):
+    xero = registry.get("xero")
+    accounts = {record["AccountID"] for record in client(lab, "xero").read(xero.resource("accounts"))}
+    payments = client(lab, "xero").read(xero.resource("payments"))
+    assert len(payments) > len({record["Amount"] for record in payments})
+    assert {record["Account"]["AccountID"] for record in payments} <= accounts
+
+
 @pytest.mark.parametrize("slug", SLUGS)
 def test_nothing_that_must_stand_once_stands_twice(lab: Lab, slug: str):
     from integrations import targets

@@ -15,6 +15,7 @@ from integrations import hub, registry, targets
 from integrations.canonical import Money
 from integrations.connections import services
 from integrations.connections.models import Connection
+from integrations.connections.settings import save_settings
 from integrations.http import open_door
 from integrations.hub.models import (
     Breaker,
@@ -342,3 +343,14 @@ def test_two_chapters_hold_different_people(chapters: dict[str, Chapter], lab: L
             )
     assert len(found["sydney"]) > 20
     assert not found["sydney"] & found["melbourne"]
+
+
+def test_a_chapter_that_lets_us_write_to_xero_is_asked_for_the_rights_at_the_next_sign_in(here: Chapter, lab: Lab):
+    connection, provider = connect("xero"), registry.get("xero")
+    how = {"provider": "xero", "name": connection.name, "environment": "lab", "user": None, "return_to": "/"}
+    for allowed in (False, True):
+        save_settings(connection, provider, {"write": allowed})
+        address = services.begin_oauth(**how, browser=secrets.token_urlsafe(32), connection=connection)
+        asked = dict(parse_qsl(urlsplit(address).query))["scope"].split()
+        assert {scope.name for scope in provider.auths[0].scopes if scope.write} <= set(asked) or not allowed
+        assert allowed or not any(scope.write and scope.name in asked for scope in provider.auths[0].scopes)

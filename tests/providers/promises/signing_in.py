@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import requests
 
-from integrations.provider import OAuth2, Provider, SinglePage, dig
-from tests.providers.lab_client import LabClient
+from integrations.provider import ApiKey, OAuth2, Provider, SinglePage, dig
+from tests.providers.lab_client import LabClient, key_like
 
 from .suite import Lab, place, promise
 
@@ -28,11 +28,10 @@ def a_missing_wrong_or_revoked_credential_is_refused(provider: Provider, lab: La
         bare = client.session.get(client.base_url + provider.test, headers=dict(provider.headers))
         assert bare.status_code == 401
         sentence(provider, bare)
-        known = dict(client.tokens)
+        known = client.secret()
         for spoilt in ("wrong", "revoked"):
-            client.tokens = {
-                name: value if isinstance(value, (int, float)) else f"{spoilt}{value}" for name, value in known.items()
-            }
+            secret = key_like(auth.pattern, spoilt) if isinstance(auth, ApiKey) else f"{spoilt}{known}"
+            client.tokens = {"key": secret} if isinstance(auth, ApiKey) else {"access_token": secret}
             assert client.ask("GET", provider.test).status_code == 401
 
 
