@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
+from django.conf import settings
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
@@ -74,3 +77,18 @@ def committed(transactional_db: None) -> Iterator[dict[str, Chapter]]:
             [[f"c_{slug}" for slug in SLUGS]],
         )
         cursor.execute("TRUNCATE " + ", ".join(row[0] for row in cursor.fetchall()) + " RESTART IDENTITY CASCADE")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Which servers this run has talked to: the same tests run on several."""
+    database = connection.settings_dict
+    try:
+        with psycopg.connect(
+            **{**connection.get_connection_params(), "dbname": "postgres"}, connect_timeout=3
+        ) as probe:
+            version = f"PostgreSQL {probe.info.parameter_status('server_version')}"
+    except psycopg.OperationalError:
+        version = "no PostgreSQL"
+    host = database["HOST"] or database["OPTIONS"].get("host", "a local socket")
+    broker = urlsplit(settings.BROKER_URL)
+    terminalreporter.write_line(f"Servers: {version} at {host}; broker {broker.scheme}://{broker.hostname or ''}")
