@@ -21,6 +21,7 @@ from honcho.manager import Manager
 from integrations.embedded import server
 
 PYTHON = sys.executable
+SCALE = 8  # how often the lab repeats each sample, with other people
 
 
 class Command(BaseCommand):
@@ -64,7 +65,7 @@ class Command(BaseCommand):
         manager._procmgr = Processes()
         honcho.manager.KILL_WAIT = 25  # an idle worker takes some seconds to end, a busy one finishes its job
         for name, command in {
-            "lab": f"{manage} lab --host 127.0.0.1 --port {lab_port} --database {folder / 'lab.sqlite3'}",
+            "lab": f"{manage} lab --host 127.0.0.1 --port {lab_port} --database {folder / 'lab.sqlite3'} --scale {SCALE}",
             "web": f"exec {PYTHON} -m granian --interface wsgi config.wsgi:application --host 127.0.0.1 --port {port}"
             " --workers 1 --blocking-threads 4 --no-ws --log-level warning",
             "worker": f"exec {PYTHON} -m celery -q -A config.celery worker --concurrency 2 --loglevel WARNING",
