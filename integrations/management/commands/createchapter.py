@@ -57,7 +57,8 @@ def create(*, domain: str, **fields: str) -> Chapter:
     try:
         chapter.full_clean(exclude=["schema_name", "data_key"])
     except ValidationError as error:
-        raise CommandError("; ".join(error.messages)) from error
+        wrong = [f"{name}: {message}" for name, messages in error.message_dict.items() for message in messages]
+        raise CommandError("; ".join(wrong)) from error
     if Domain.objects.filter(domain=domain).exists():
         raise CommandError(f"The domain {domain} belongs to another chapter.")
     chapter.save()
