@@ -120,3 +120,15 @@ def test_a_record_of_ours_that_is_not_valid_is_named_and_left_alone(ledger, vend
     assert (reason["field"], "our own record is not valid" in reason["message"]) == ("currency", True)
     ours.refresh_from_db()
     assert ours.version == 1
+
+
+def test_a_weaker_key_does_not_match_what_a_stronger_one_tells_apart(ledger, vendor):
+    father = party(number="N1")
+    vendor.lists("/contacts", [{**contact(1), "number": "N2"}])
+    vendor.lists("/offsets", [contact(1)])
+    assert run_sync(ledger, "contacts").created == 1
+    father.refresh_from_db()
+    assert (father.number, father.version) == ("N1", 1)
+    Party.objects.exclude(pk=father.pk).delete()
+    run_sync(ledger, "offsets")  # says no number: the weaker key is all there is
+    assert RecordLink.objects.get(resource="offsets").record_id == father.pk
