@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from django.utils import timezone
 
+from integrations.connections.models import Connection
 from integrations.provider import FullComparison, Resource
 
 from .models import ResourceState, SeenKey, SyncRun
@@ -71,6 +72,13 @@ def fresh(state: ResourceState, resource: Resource, mapping: str, *, full: bool)
     return Position(read=uuid4().hex, mapping=mapping, began=timezone.now(), since=since, newest=since)
 
 
+def state_of(connection: Connection, resource: str) -> ResourceState:
+    """The resource's state, made where it is not there, and locked: of two who ask at once the second sees what the first
+    did."""
+    ResourceState.objects.get_or_create(connection=connection, resource=resource)
+    return ResourceState.objects.select_for_update(no_key=True).get(connection=connection, resource=resource)
+
+
 def locked(state: ResourceState) -> ResourceState:
     return ResourceState.objects.select_for_update(no_key=True).get(pk=state.pk)
 
@@ -91,7 +99,7 @@ def _unfinished(state: ResourceState) -> Position | None:
 
 
 def _comparison_is_due(state: ResourceState, resource: Resource) -> bool:
-    """What only a complete read shows must be read completely now and then."""
+    """What only a complete read shows must be read completely now and then. One whose deletes wait for a person counts."""
     if not isinstance(resource.deletes, FullComparison):
         return False
     lately = timezone.now() - FULL_COMPARISON_EVERY
@@ -100,7 +108,7 @@ def _comparison_is_due(state: ResourceState, resource: Resource) -> bool:
         resource=state.resource,
         full=True,
         plan_only=False,
-        state__in=(SyncRun.State.SUCCEEDED, SyncRun.State.PARTIAL),
+        state__in=(SyncRun.State.SUCCEEDED, SyncRun.State.PARTIAL, SyncRun.State.PLANNED),
         finished_at__gt=lately,
     )
     return not complete.exists()

@@ -73,8 +73,13 @@ class Pull:
 
     def __post_init__(self) -> None:
         self.messages: list[str] = []
+        self.braked = False
         self.watching_quarantine = quarantine.any_open(self.route)
-        self.comparing = isinstance(self.route.resource.deletes, FullComparison) and self.position.since is None
+
+    @property
+    def comparing(self) -> bool:
+        """Whether what this read does not show is gone."""
+        return isinstance(self.route.resource.deletes, FullComparison) and self.position.since is None
 
     @collecting_seldom()
     def read(self, door: Door) -> None:
@@ -114,7 +119,8 @@ class Pull:
             state.position, state.last_complete_at, state.last_error = None, self.position.began, ""
             state.mapping = self.position.mapping
             state.save(update_fields=["cursor", "position", "last_complete_at", "mapping", "last_error"])
-            self._close(SyncRun.State.PARTIAL if self.run.quarantined else SyncRun.State.SUCCEEDED)
+            ended = SyncRun.State.PARTIAL if self.run.quarantined else SyncRun.State.SUCCEEDED
+            self._close(SyncRun.State.PLANNED if self.braked else ended)
             Connection.objects.filter(pk=self.route.connection.pk).update(last_sync_at=now, last_error="")
             if self.work:
                 self.work.complete()
@@ -146,10 +152,11 @@ class Pull:
 
     def _begin_anew(self) -> None:
         with transaction.atomic():
-            state = positions.locked(self.state)
-            positions.confirm(state, self.position)
-            self.position = positions.anew(state, self.route.resource, self.position.mapping, full=self.run.full)
-            self.state = state
+            self._hold()
+            self.position = positions.anew(self.state, self.route.resource, self.position.mapping, full=self.run.full)
+            if self.run.full != (self.position.since is None):
+                self.run.full = self.position.since is None
+                self.run.save(update_fields=["full"])
 
     def _note(self, piece: Piece) -> None:
         if piece.total is not None:
@@ -175,7 +182,7 @@ class Pull:
             self._hold()
             outcome = apply(route, records, now, run_id=self.run.pk, look_for_resolved=self.watching_quarantine)
             position = self._moved(records, place, outcome.keyless)
-            counts = self._counts()
+            counts = Counts.of(self.run)
             counts.add(outcome.counts)
             if self.run.plan_only:
                 transaction.set_rollback(True)
@@ -190,9 +197,7 @@ class Pull:
             self._save_counts(counts)
         self.position = position
         self.watching_quarantine = self.watching_quarantine or counts.quarantined > 0
-        for name, value in dataclasses.asdict(counts).items():
-            setattr(self.run, name, value)
-        self.run.fetched = counts.total
+        counts.put_on(self.run)
 
     def _moved(self, records: list[Any], place: dict[str, Any], keyless: int) -> Position:
         position, cursor = self.position, self.route.resource.cursor
@@ -211,13 +216,11 @@ class Pull:
             self.work.fence()
         if not self.run.plan_only:
             self.state = positions.locked(self.state)
-            positions.confirm(self.state, self.position)
         (now,) = SyncRun.objects.select_for_update(no_key=True).filter(pk=self.run.pk).values_list("state", flat=True)
         if now == SyncRun.State.CANCELLED:
             raise Cancelled
-
-    def _counts(self) -> Counts:
-        return Counts(**{one.name: getattr(self.run, one.name) for one in dataclasses.fields(Counts)})
+        if not self.run.plan_only:
+            positions.confirm(self.state, self.position)
 
     def _save_counts(self, counts: Counts) -> None:
         SyncRun.objects.filter(pk=self.run.pk).update(
@@ -233,8 +236,15 @@ class Pull:
         else:
             deleted, message = deletes.compare(self.route, self.state, self.position.began, approved=self.run.approved)
             self.run.deleted += deleted
+            self.braked = bool(message)
             self.messages += [message] if message else []
+            self._answered()
         deletes.forget(self.state)
+
+    def _answered(self) -> None:
+        """Deletes that an older run wanted a person for are this run's to do, or to ask for again."""
+        older = SyncRun.objects.filter(connection=self.route.connection, resource=self.run.resource)
+        older.filter(state=SyncRun.State.PLANNED, plan_only=False).update(state=SyncRun.State.SUCCEEDED)
 
     def _finish_plan(self) -> None:
         with transaction.atomic():
