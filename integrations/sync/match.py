@@ -24,6 +24,11 @@ WHERE {conditions} AND NOT EXISTS (
     WHERE l.target = %s AND l.record_id = t.id AND l.connection_id = %s AND l.resource = %s AND l.state = 'active'
       AND starts_with(l.external_id, %s))
 """
+_OF_NO_OTHER_ACCOUNT = """
+AND NOT EXISTS (
+    SELECT FROM integrations_recordlink l JOIN integrations_connection c ON c.id = l.connection_id
+    WHERE l.target = %s AND l.record_id = t.id AND l.state = 'active' AND (c.provider, c.account_id) <> (%s, %s))
+"""
 
 
 def match(cursor: CursorWrapper, route: Route, rows: Mapping[str, Mapping[str, Any]]) -> dict[str, UUID]:
@@ -31,8 +36,8 @@ def match(cursor: CursorWrapper, route: Route, rows: Mapping[str, Mapping[str, A
 
     `rows` are the columns of the records without a link, by external key. A record that is already linked to this resource
     (within the same parent's list) is never matched again, an ambiguous natural key matches nothing, nor does a weaker one
-    where both have a stronger one and it differs (father and son at one address), and of several that claim one record only
-    the first gets it. One query per natural key.
+    where both have a stronger one and it differs (father and son at one address), nor what another account knows by a number
+    of its own; and of several that claim one record only the first gets it. One query per natural key.
     """
     matched: dict[str, UUID] = {}
     claimed: set[UUID] = set()
@@ -88,7 +93,11 @@ def _candidates(
     )
     values = [_array({name[index] for name in names}) for index in range(len(columns))]
     prefix = "" if route.parent is None else f"{route.parent}/"
-    cursor.execute(statement, [*values, route.target.name, route.connection.pk, route.resource.name, prefix])
+    asked = [*values, route.target.name, route.connection.pk, route.resource.name, prefix]
+    if route.target.own_numbers:
+        statement += sql.SQL(_OF_NO_OTHER_ACCOUNT)
+        asked += [route.target.name, route.connection.provider, route.connection.account_id]
+    cursor.execute(statement, asked)
     found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in cursor.fetchall():
         name = tuple(row[len(shown) :])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from finance.models import Invoice, Party
+from integrations.connections.models import Connection
 from integrations.sync.engine import run_sync
 from integrations.sync.models import RecordLink
 from members.models import Member
@@ -132,3 +133,15 @@ def test_a_weaker_key_does_not_match_what_a_stronger_one_tells_apart(ledger, ven
     Party.objects.exclude(pk=father.pk).delete()
     run_sync(ledger, "offsets")  # says no number: the weaker key is all there is
     assert RecordLink.objects.get(resource="offsets").record_id == father.pk
+
+
+def test_numbers_of_two_ledgers_are_two_records_and_of_one_ledger_connected_anew_one(ledger, vendor):
+    vendor.lists("/invoices", [invoice(1)])
+    run_sync(ledger, "invoices")
+    other = connect("Foundation ledger")
+    Connection.objects.filter(pk=other.pk).update(account_id="another")
+    other.refresh_from_db()
+    assert run_sync(other, "invoices").created == 1
+    assert Invoice.objects.filter(number="INV-1").count() == 2
+    run = run_sync(connect("The first, anew"), "invoices")
+    assert (run.created, Invoice.objects.count()) == (0, 2)
