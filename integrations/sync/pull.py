@@ -30,6 +30,8 @@ from .reading import Piece, Request, read
 MOST_RECORDS = 5_000
 MOST_PAGES = 50
 MOST_SECONDS = 5.0
+# How long a job reads before others get its worker: a first sync may take hours.
+TURN_SECONDS = 60.0
 # Loads of this size leave the planner without a notion of the tables.
 WORTH_ANALYZING = 5_000
 
@@ -50,6 +52,10 @@ def collecting_seldom() -> Iterator[None]:
 
 class Cancelled(Exception):
     """A person stopped the run."""
+
+
+class TurnOver(Exception):
+    """The run has had its worker for long enough: what is left is read when it is its turn again."""
 
 
 class Fence(Protocol):
@@ -83,9 +89,11 @@ class Pull:
 
     @collecting_seldom()
     def read(self, door: Door) -> None:
-        """Every page from the place on, applied. Raises ProviderErrors, Cancelled, Superseded, and LeaseLost."""
+        """Every page from the place on, applied. Raises ProviderErrors, Cancelled, Superseded, and with a job LeaseLost and
+        TurnOver."""
         waiting: list[Any] = []
         pages, began = 0, time.monotonic()
+        turn_began = began
         for piece in self._pieces(door):
             waiting += piece.records
             pages += 1
@@ -95,6 +103,7 @@ class Pull:
             if waiting and (full or (piece.parent is not None and piece.ends)):
                 self._flush(waiting, piece)
                 waiting, pages, began = [], 0, time.monotonic()
+                self._make_room(turn_began)
             elif not waiting:
                 self.position = dataclasses.replace(self.position, place=piece.place)
             last = piece
@@ -157,6 +166,12 @@ class Pull:
             if self.run.full != (self.position.since is None):
                 self.run.full = self.position.since is None
                 self.run.save(update_fields=["full"])
+
+    def _make_room(self, turn_began: float) -> None:
+        """Not where only the end is left to do; and a plan keeps no place to go on from."""
+        late = time.monotonic() - turn_began > TURN_SECONDS
+        if late and self.work and not self.run.plan_only and "ended" not in self.position.place:
+            raise TurnOver
 
     def _note(self, piece: Piece) -> None:
         if piece.total is not None:

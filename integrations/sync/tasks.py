@@ -12,6 +12,7 @@ from integrations.provider import RateLimited, Temporary
 from . import services
 from .engine import fail, run_sync
 from .models import SyncRun
+from .pull import TurnOver
 from .words import AGAIN_BY_ITSELF
 
 MAX_ATTEMPTS = 8
@@ -50,6 +51,8 @@ def _attempt(connection: Connection, found: SyncRun, work: Work) -> None:
         run_sync(connection, found.resource, run=found, work=work)
     except (LeaseLost, hub.ChapterUnavailable, Temporary):
         raise
+    except TurnOver:
+        raise Retry(0, "Makes room for others; it goes on where it stopped.") from None
     except RateLimited as pause:
         raise Retry(pause.retry_after, found.message) from pause
     except Exception as error:

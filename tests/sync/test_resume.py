@@ -67,6 +67,17 @@ def test_it_goes_on_at_the_page_after_the_last_that_was_kept(ledger, vendor, eve
     assert ResourceState.objects.get().cursor.startswith("2026-01-08")
 
 
+def test_what_was_read_to_its_end_is_not_read_again(ledger, vendor, monkeypatch):
+    vendor.lists("/contacts", [contact(n) for n in range(8)])
+    with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
+        broken.setattr(pull.refs, "settle", lambda connection: 1 / 0)
+        run_sync(ledger, "contacts")
+    vendor.asked.clear()
+    run = run_sync(ledger, "contacts", run=SyncRun.objects.get())
+    assert (run.state, run.created, run.fetched, vendor.asked) == ("succeeded", 8, 8, [])
+    assert ResourceState.objects.get().cursor.startswith("2026-01-08")
+
+
 def test_the_newest_value_of_the_first_part_counts_for_the_cursor(ledger, vendor, every_page):
     vendor.lists("/contacts", [contact(1, updated="2026-02-20T00:00:00Z"), *[contact(n) for n in range(2, 8)]])
     vendor.faults = [None, Reply({}, 500)]

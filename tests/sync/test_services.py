@@ -195,6 +195,29 @@ def test_a_run_whose_worker_dies_again_and_again_fails(vendor, sydney, melbourne
         assert SyncRun.objects.get().state == "running"
 
 
+@pytest.mark.parametrize("path", ["/contacts", "/lists/{}/people"])
+def test_a_long_run_makes_room_for_others_and_goes_on_where_it_stopped(ledger, vendor, monkeypatch, path):
+    monkeypatch.setattr(pull, "MOST_PAGES", 1)
+    monkeypatch.setattr(pull, "TURN_SECONDS", 0)
+    vendor.lists("/contacts", [contact(n) for n in range(8)])
+    vendor.lists("/lists", [{"id": name, "name": name} for name in ("a", "b")])
+    for place, name in enumerate("ab"):
+        vendor.lists(f"/lists/{name}/people", [person(3 * place + n) for n in range(3)])
+    run_sync(ledger, "lists")
+    vendor.asked.clear()
+    (run,) = services.request_sync(ledger, path.rpartition("/")[2])
+    work_on_the_next()
+    run.refresh_from_db()
+    job = jobs().get()
+    assert (run.state, run.message, job.state, job.attempts) == ("running", "", "ready", 0)
+    for _ in range(9):
+        if jobs(state=Job.State.READY):
+            work_on_the_next()
+    run.refresh_from_db()
+    assert (run.state, run.created, run.fetched) == ("succeeded", *([8] * 2 if path == "/contacts" else [6] * 2))
+    assert len(vendor.asked) == (3 if path == "/contacts" else 4), [one.path for one in vendor.asked]
+
+
 def test_a_run_whose_resource_is_gone_fails_with_its_job(ledger):
     (run,) = services.request_sync(ledger, "contacts")
     jobs().update(payload={"connection": str(ledger.pk), "resource": "shoes"})
