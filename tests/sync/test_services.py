@@ -12,7 +12,7 @@ from finance.models import Invoice, Party
 from integrations import hub
 from integrations.connections.models import Connection
 from integrations.connections.signals import connected, disconnected
-from integrations.hub.jobs import Fail, Retry, Work, claims, sweep, worker
+from integrations.hub.jobs import Fail, Retry, Work, claims, dead_letters, sweep, worker
 from integrations.hub.models import Chapter, Due, Job
 from integrations.sync import pull, services, tasks
 from integrations.sync.engine import run_sync
@@ -228,6 +228,18 @@ def test_a_run_whose_resource_is_gone_fails_with_its_job(ledger):
     assert (run.state, "no resource 'shoes'" in run.message) == ("failed", True)
 
 
+def test_a_replayed_dead_letter_makes_a_run_of_its_own(ledger, vendor):
+    vendor.lists("/contacts", [contact(1)])
+    (run,) = services.request_sync(ledger, "contacts")
+    jobs().update(attempts=tasks.MAX_ATTEMPTS - 1)
+    vendor.faults = [Reply({}, 503)]
+    work_on_the_next()
+    dead_letters.replay(jobs().get().pk)
+    work_on_the_next()
+    run.refresh_from_db()
+    assert (run.state, SyncRun.objects.exclude(pk=run.pk).get().state) == ("failed", "succeeded")
+
+
 def test_a_run_is_not_given_up_while_another_wish_goes_on_with_it(ledger):
     (run,) = services.request_sync(ledger, "contacts")
     claim(jobs().get())
@@ -257,7 +269,7 @@ def test_a_chapter_suspended_while_it_is_read_is_written_no_more(ledger, vendor,
     )  # fmt: skip
     Chapter.objects.filter(pk=sydney.pk).update(status="active")
     monkeypatch.setattr(pull, "apply", plain)
-    worker.dead_letters.replay(job.pk)
+    dead_letters.replay(job.pk)
     work_on_the_next()
     assert (SyncRun.objects.get().state, Party.objects.count()) == ("succeeded", 8)
 
