@@ -56,7 +56,6 @@ class Target:
     refs: Mapping[str, str] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
     own_numbers: bool = False
-    permission: str = ""
 
 
 class UnknownTarget(LookupError):

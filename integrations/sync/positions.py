@@ -27,7 +27,8 @@ class Superseded(Exception):
 @dataclass(frozen=True, kw_only=True)
 class Position:
     """A read under way, with one mapping. `since` None: everything is read. `newest` is the newest cursor value seen, `count`
-    how many records were shown, `doubtful` that some may have been missed. `place` is the reader's own."""
+    how many records were shown of the `total` the vendor named, `doubtful` that some may have been missed. `place` is the
+    reader's own."""
 
     read: str
     mapping: str
@@ -35,8 +36,14 @@ class Position:
     since: datetime | None
     newest: datetime | None
     count: int = 0
+    total: int | None = None
     doubtful: bool = False
     place: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def short(self) -> bool:
+        """Fewer records were shown than the vendor says there are."""
+        return self.total is not None and self.count < self.total
 
     @property
     def resumed(self) -> bool:

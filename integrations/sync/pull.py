@@ -176,27 +176,29 @@ class Pull:
     def _note(self, piece: Piece) -> None:
         if piece.total is not None:
             self.run.total = piece.total
+            self.position = dataclasses.replace(self.position, total=piece.total)
         if piece.doubtful:
             self.position = dataclasses.replace(self.position, doubtful=True)
 
     # --- applying -----------------------------------------------------------------------------------------------------
 
     def _flush(self, records: list[Any], piece: Piece) -> None:
-        """Apply what waits, in batches; only the last of them moves the place."""
+        """Apply what waits, in batches; only the last of them moves the place, and counts what was shown up to there."""
         route = dataclasses.replace(self.route, parent=piece.parent)
         for start in range(0, len(records), MOST_RECORDS):
             batch = records[start : start + MOST_RECORDS]
             ends = start + MOST_RECORDS >= len(records)
-            self._batch(route, batch, piece.place if ends else self.position.place)
+            place, shown = (piece.place, len(records)) if ends else (self.position.place, 0)
+            self._batch(route, batch, place, shown)
             if self.progress:
                 self.progress(self.run)
 
-    def _batch(self, route: Route, records: list[Any], place: dict[str, Any]) -> None:
+    def _batch(self, route: Route, records: list[Any], place: dict[str, Any], shown: int) -> None:
         now = timezone.now()
         with transaction.atomic():
             self._hold()
             outcome = apply(route, records, now, run_id=self.run.pk, look_for_resolved=self.watching_quarantine)
-            position = self._moved(records, place, outcome.keyless)
+            position = self._moved(records, place, shown, outcome.keyless)
             counts = Counts.of(self.run)
             counts.add(outcome.counts)
             if self.run.plan_only:
@@ -214,14 +216,14 @@ class Pull:
         self.watching_quarantine = self.watching_quarantine or counts.quarantined > 0
         counts.put_on(self.run)
 
-    def _moved(self, records: list[Any], place: dict[str, Any], keyless: int) -> Position:
+    def _moved(self, records: list[Any], place: dict[str, Any], shown: int, keyless: int) -> Position:
         position, cursor = self.position, self.route.resource.cursor
         seen = newest(cursor, records, position.newest, position.began) if cursor else None
         return dataclasses.replace(
             position,
             place=place,
             newest=seen,
-            count=position.count + len(records),
+            count=position.count + shown,
             doubtful=position.doubtful or keyless > 0,
         )
 
@@ -245,8 +247,7 @@ class Pull:
     # --- ending -------------------------------------------------------------------------------------------------------
 
     def _compare(self) -> None:
-        short = self.run.total is not None and self.position.count < self.run.total
-        if self.position.doubtful or short:
+        if self.position.doubtful or self.position.short:
             self.messages.append("Not everything was seen, so nothing was taken as deleted.")
         else:
             deleted, message = deletes.compare(self.route, self.state, self.position.began, approved=self.run.approved)

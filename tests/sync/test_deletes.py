@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from finance.models import Party
+from integrations import registry
 from integrations.sync import positions
 from integrations.sync.engine import run_sync
 from integrations.sync.models import RecordLink, ResourceState, SeenKey, SyncRun
@@ -166,11 +167,53 @@ def test_an_interrupted_complete_read_still_knows_what_it_saw(ledger, vendor, mo
     assert Party.objects.count() == 40
 
 
+def test_a_short_read_is_still_short_for_the_run_that_ends_it(ledger, vendor, monkeypatch):
+    from dataclasses import replace
+
+    from integrations.sync import pull
+
+    offsets = testbook.provider.resource("offsets")
+    counted = replace(offsets, pages=replace(offsets.pages, total="total"))
+    provider = replace(testbook.provider, resources=(counted,))
+    monkeypatch.setattr(registry, "all_providers", lambda: {"testbook": provider})
+    records = [contact(n) for n in range(40)]
+    vendor.lists("/offsets", records)
+    run_sync(ledger, "offsets")
+    page = vendor.routes["/offsets"]
+    del records[7]
+    vendor.routes["/offsets"] = lambda asked: Reply(page(asked).body | {"total": 40})
+    with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
+        broken.setattr(pull.refs, "settle", lambda connection: 1 / 0)
+        run_sync(ledger, "offsets")
+    SyncRun.objects.filter(state="running").update(state="failed")
+    run = run_sync(ledger, "offsets")
+    assert (run.deleted, states()) == (0, {})
+    assert "Not everything was seen" in run.message
+
+
+def test_what_is_shown_again_to_the_next_worker_counts_once(ledger, vendor, monkeypatch):
+    from integrations.sync import pull
+
+    monkeypatch.setattr(pull, "MOST_RECORDS", 15)
+    tags(vendor, *range(20))
+    plain, batches = pull.apply, []
+
+    def die_in_the_second(*args, **more):
+        batches.append(args)
+        return plain(*args, **more) if len(batches) != 2 else 1 / 0
+
+    monkeypatch.setattr(pull, "apply", die_in_the_second)
+    with pytest.raises(ZeroDivisionError):
+        run_sync(ledger, "tags")
+    position = ResourceState.objects.get().position
+    assert (position["count"], position["place"], Tag.objects.count()) == (0, {}, 15)
+    assert run_sync(ledger, "tags").state == "succeeded"
+
+
 def test_an_incremental_read_says_nothing_about_what_is_gone(ledger, vendor, monkeypatch):
     """A resource with a cursor is compared when it is read completely: once a day, or when somebody asks."""
     from dataclasses import replace
 
-    from integrations import registry
     from integrations.provider import FullComparison
 
     changed = [
