@@ -97,12 +97,16 @@ def confirm(state: ResourceState, position: Position) -> None:
 
 
 def _unfinished(state: ResourceState) -> Position | None:
-    if not isinstance(state.position, dict) or not state.position.get("read"):
+    """None too for one that another version of this code has written: that read is begun anew."""
+    if state.position is None:
         return None
-    stored = dict(state.position)
-    kept = datetime.fromisoformat(stored.pop("kept"))
-    moments = {name: stored[name] and datetime.fromisoformat(stored[name]) for name in ("began", "since", "newest")}
-    return None if timezone.now() - kept > LONGEST_PAUSE else Position(**{"mapping": "", **stored, **moments})
+    try:
+        stored = dict(state.position)
+        kept = datetime.fromisoformat(stored.pop("kept"))
+        moments = {name: stored[name] and datetime.fromisoformat(stored[name]) for name in ("began", "since", "newest")}
+        return None if timezone.now() - kept > LONGEST_PAUSE else Position(**(stored | moments))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _comparison_is_due(state: ResourceState, resource: Resource) -> bool:

@@ -67,6 +67,19 @@ def test_it_goes_on_at_the_page_after_the_last_that_was_kept(ledger, vendor, eve
     assert ResourceState.objects.get().cursor.startswith("2026-01-08")
 
 
+@pytest.mark.parametrize("position", [{"shape": "of tomorrow"}, {"began": None}, {"kept": "noon"}, {}])
+def test_a_place_kept_by_another_version_of_the_code_is_given_up(ledger, vendor, every_page, position):
+    vendor.lists("/contacts", [contact(n) for n in range(8)])
+    vendor.faults = [None, Reply({}, 500)]
+    run_sync(ledger, "contacts")
+    state = ResourceState.objects.get()
+    kept = {"read": "r", "mapping": state.position["mapping"]} if position == {"began": None} else state.position
+    ResourceState.objects.update(position=kept | position if position else {})
+    vendor.asked.clear()
+    run = run_sync(ledger, "contacts")
+    assert (run.state, pages(vendor)) == ("succeeded", ["1", "2", "3"])
+
+
 def test_what_was_read_to_its_end_is_not_read_again(ledger, vendor, monkeypatch):
     vendor.lists("/contacts", [contact(n) for n in range(8)])
     with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
