@@ -11,6 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from integrations.canonical import Canonical, Country, Currency, Decimals, Email, LongText, Money, Text
 
 
+def _one_currency(what: str, *amounts: Money | None) -> None:
+    """The row has one column for it: an amount in another would be stored as what it is not."""
+    if len({amount.currency for amount in amounts if amount}) > 1:
+        raise ValueError(f"{what} has one currency")
+
+
 class Party(Canonical):
     """Who owes or pays: a contact of a ledger, a customer of a payment provider."""
 
@@ -64,11 +70,10 @@ class Invoice(Canonical):
     lines: list[InvoiceLine] = []
 
     @model_validator(mode="after")
-    def _one_currency(self) -> Invoice:
+    def _adds_up(self) -> Invoice:
         amounts = [self.subtotal, self.tax, self.total, self.paid, self.credited, self.due]
-        amounts += [line.amount for line in self.lines]
-        if len({amount.currency for amount in amounts}) > 1:
-            raise ValueError("an invoice has one currency")
+        amounts += [amount for line in self.lines for amount in (line.amount, line.tax) if amount]
+        _one_currency("an invoice", *amounts)
         if self.status in ("authorised", "paid") and self.due.minor != (
             self.total.minor - self.paid.minor - self.credited.minor
         ):
@@ -101,6 +106,11 @@ class Payment(Canonical):
     fx_rate: Decimals | None = None
     occurred_at: datetime
     livemode: bool = True
+
+    @model_validator(mode="after")
+    def _refunded_as_paid(self) -> Payment:
+        _one_currency("a payment", self.amount, self.refunded)
+        return self
 
 
 class Refund(Canonical):
@@ -162,6 +172,7 @@ class BalanceEntry(Canonical):
 
     @model_validator(mode="after")
     def _net(self) -> BalanceEntry:
+        _one_currency("a balance entry", self.gross, self.fee, self.net)
         if self.net.minor != self.gross.minor - self.fee.minor:
             raise ValueError(
                 f"net {self.net.minor} is not gross {self.gross.minor} - fee {self.fee.minor} (minor units)"

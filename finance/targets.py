@@ -141,6 +141,7 @@ def register() -> None:
             row=_invoice,
             children=(Children(field="lines", model=models.InvoiceLine, parent="invoice_id", rows=_lines),),
             natural_keys=(("type", "number"),),
+            own_numbers=True,
             refs={"party": "finance.party"},
         ),
         Target(
@@ -193,6 +194,7 @@ def register() -> None:
             model=models.Account,
             row=_account,
             natural_keys=(("code",),),
+            own_numbers=True,
         ),
         Target(
             name="finance.tax_rate",
@@ -201,6 +203,7 @@ def register() -> None:
             model=models.TaxRate,
             row=_tax_rate,
             natural_keys=(("code",),),
+            own_numbers=True,
         ),
     ):
         targets.register(target)

@@ -39,6 +39,9 @@ class Target:
     key is a tuple of canonical fields that, all present and equal, mean the same record; the first that matches wins and an
     ambiguous one matches nothing. `refs` are the canonical fields that hold ids of other targets: field -> target name.
 
+    `own_numbers`: the natural keys are numbers that each account gives for itself (an invoice's number, an account's code), so
+    what is linked to another account is another record.
+
     A canonical field is found again in the column of its name, `<field>_id` for a reference, `<field>_minor` for money (in
     the row's `currency`), or as `renamed` says.
     """
@@ -52,7 +55,7 @@ class Target:
     natural_keys: tuple[tuple[str, ...], ...] = ()
     refs: Mapping[str, str] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
-    permission: str = ""
+    own_numbers: bool = False
 
 
 class UnknownTarget(LookupError):

@@ -42,6 +42,10 @@ class MemberForm(forms.ModelForm):
         """No number is no number: two empty ones would be the same."""
         return self.cleaned_data["member_number"] or None
 
+    def clean_email(self) -> str:
+        """In small letters, as records from elsewhere have it: they are matched by it."""
+        return str(self.cleaned_data["email"]).lower()
+
     def save(self, commit: bool = True) -> Member:
         """Counts the change, as every change of a synced row is counted."""
         if {"lines", *_ADDRESS} & set(self.changed_data):

@@ -65,3 +65,22 @@ def test_the_example_names_every_variable_that_is_read():
         read |= set(re.findall(r'\benv(?:\.\w+)?\(\s*"([A-Z_]+)"', path.read_text()))
     named = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert read - named == set()
+
+
+@pytest.mark.parametrize("name", ["precious", "test_precious"])
+def test_a_test_reaches_its_test_database_or_none(name):
+    """Even where pytest makes none, because no collected test is seen to want one."""
+    told = "from django.conf import settings; print(settings.DATABASES['default']['NAME'])"
+    done = subprocess.run(
+        [sys.executable, "-c", told],
+        cwd=ROOT,
+        check=True,
+        env={
+            "PATH": os.environ["PATH"],
+            "DJANGO_SETTINGS_MODULE": "config.settings.test",
+            "DATABASE_URL": f"postgres://nobody@127.0.0.1:1/{name}",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "test_precious"

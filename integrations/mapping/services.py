@@ -53,12 +53,6 @@ def field_rules(connection: Connection, resource: str) -> list[FieldRule]:
     return [_rule(step, overrides.get(step.to), declared) for step in [*known.values(), *added]]
 
 
-def version_of(connection: Connection, resource: str) -> str:
-    """Changes whenever the mapping in force does: what a reader compares to know that records will be looked at again."""
-    declared = registry.get(connection.provider).resource(resource)
-    return f"{declared.mapping.version}:{fingerprint(overrides_of(connection, resource))}".rstrip(":")
-
-
 def save_field_rules(connection: Connection, resource: str, changes: Mapping[str, Mapping[str, Any] | None]) -> None:
     """Save deviations: canonical field -> {"source", "owner", "write"} (any of them), None = as the provider says.
 

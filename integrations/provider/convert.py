@@ -54,9 +54,9 @@ def _instant(value: Any) -> str | None:
         return _since_epoch(timedelta(milliseconds=int(match[1])), cleaned)
     try:
         parsed = datetime.fromisoformat(cleaned)
-    except ValueError:
+        parsed = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError(f"{shown(cleaned)} is not a date and time") from None
-    parsed = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
     return parsed.isoformat().replace("+00:00", "Z")
 
 

@@ -6,8 +6,6 @@ from __future__ import annotations
 class ProviderError(Exception):
     """Something at the vendor did not work. The message is shown to people: it holds no secret and names the remedy."""
 
-    retriable = False
-
 
 class AuthExpired(ProviderError):
     """The vendor refuses the credential: somebody has to reconnect."""
@@ -16,8 +14,6 @@ class AuthExpired(ProviderError):
 class RateLimited(ProviderError):
     """Asked too often. `retry_after` is in seconds."""
 
-    retriable = True
-
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
@@ -25,8 +21,6 @@ class RateLimited(ProviderError):
 
 class Temporary(ProviderError):
     """Likely to work later: a 5xx, a timeout, a half answer. `outcome_unknown`: the request may have taken effect."""
-
-    retriable = True
 
     def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
         super().__init__(message)

@@ -6,27 +6,58 @@ itself. What is not there is None: vendors leave out what is empty.
 
 from __future__ import annotations
 
+from collections.abc import Callable, MutableMapping
+from types import NoneType
 from typing import Any
+
+Getter = Callable[[Any], Any]
+Setter = Callable[[MutableMapping[str, Any], Any], None]
 
 
 def dig(value: Any, path: str) -> Any:
     """`dig({"a": [{"b": 1}]}, "a.0.b") == 1`; None where the path leads nowhere."""
-    for step in filter(None, path.split(".")):
-        if isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(value, list) and step.isascii() and step.isdigit() and int(step[:9]) < len(value):
-            value = value[int(step)]
-        else:
-            return None
-    return value
+    return getter(path)(value)
 
 
-def plant(value: dict[str, Any], path: str, leaf: Any) -> None:
+def plant(value: MutableMapping[str, Any], path: str, leaf: Any) -> None:
     """Set `leaf` at `path`, making the dictionaries on the way: the inverse of `dig` for paths without numbers."""
+    setter(path)(value, leaf)
+
+
+def getter(path: str, opaque: type = NoneType) -> Getter:
+    """`dig` for one path and many values: the path is taken apart once. Below an `opaque` value is that value itself."""
+    steps = tuple((step, _index(step)) for step in path.split(".") if step)
+    if len(steps) == 1 and steps[0][1] is None:
+        (name, _) = steps[0]
+        return lambda value: value.get(name) if type(value) is dict else value if type(value) is opaque else None
+
+    def walk(value: Any) -> Any:
+        for name, index in steps:
+            if type(value) is dict:
+                value = value.get(name)
+            elif type(value) is list and index is not None and index < len(value):
+                value = value[index]
+            else:
+                return value if type(value) is opaque else None
+        return value
+
+    return walk
+
+
+def setter(path: str) -> Setter:
+    """`plant` for one path and many values."""
     *way, last = path.split(".")
-    for step in way:
-        below = value.get(step)
-        if not isinstance(below, dict):
-            below = value[step] = {}
-        value = below
-    value[last] = leaf
+
+    def put(value: MutableMapping[str, Any], leaf: Any) -> None:
+        for step in way:
+            below = value.get(step)
+            if not isinstance(below, dict):
+                below = value[step] = {}
+            value = below
+        value[last] = leaf
+
+    return put
+
+
+def _index(step: str) -> int | None:
+    return int(step) if step.isascii() and step.isdigit() and len(step) < 10 else None

@@ -47,7 +47,7 @@ class Cursor:
         return moment
 
     def spell(self, since: datetime) -> str:
-        """What is sent to ask for everything since then (the lookback is the caller's to subtract)."""
+        """What is sent to ask for everything since then, without fractions (the lookback is the caller's to subtract)."""
         since = since.astimezone(UTC)
         match self.format:
             case "unix":
@@ -57,7 +57,7 @@ class Cursor:
             case "iso_seconds":
                 return since.strftime("%Y-%m-%dT%H:%M:%S")
             case "iso":
-                return since.replace(microsecond=0).isoformat().replace("+00:00", "Z")
+                return since.isoformat(timespec="seconds").replace("+00:00", "Z")
         raise ValueError(f"'{self.format}' is not a format of a cursor: {', '.join(CURSOR_FORMATS)}")
 
 

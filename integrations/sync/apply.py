@@ -134,6 +134,9 @@ class _Batch:
         for effect in effects:
             one, record_id = effect.incoming, effect.record_id
             current = rows.get(record_id)
+            if current is None and one.flagged:  # deleted on both sides
+                self._only_delete(one.key, was_active=one.key in self.active)
+                continue
             its = {name: found.get(record_id, []) for name, found in kin.items()}
             reasons = changed(self.route, effect, agreed=agreed.get(one.key), current=current, kin=its, now=self.now)
             if not reasons:

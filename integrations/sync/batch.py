@@ -15,7 +15,7 @@ from integrations.provider import Resource
 from integrations.targets import Children, Target
 
 from .intake import Incoming
-from .models import RecordLink
+from .models import RecordLink, SyncRun
 
 Id = UUID | str
 
@@ -53,6 +53,15 @@ class Counts:
     @property
     def total(self) -> int:
         return sum(getattr(self, one.name) for one in fields(self))
+
+    @classmethod
+    def of(cls, run: SyncRun) -> Counts:
+        return cls(**{one.name: getattr(run, one.name) for one in fields(cls)})
+
+    def put_on(self, run: SyncRun) -> None:
+        for one in fields(self):
+            setattr(run, one.name, getattr(self, one.name))
+        run.fetched = self.total
 
 
 @dataclass(slots=True, kw_only=True)

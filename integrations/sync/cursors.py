@@ -15,7 +15,7 @@ _SORTABLE = {(length, "Z") for length in (20, 24, 27)}
 
 def sent_as(cursor: Cursor, since: datetime) -> str:
     """What the vendor is asked with: `since` less the lookback, in the vendor's spelling. Fractions are dropped downwards."""
-    return cursor.spell((since - cursor.lookback).replace(microsecond=0))
+    return cursor.spell(since - cursor.lookback)
 
 
 def newest(cursor: Cursor, records: Iterable[Any], known: datetime | None, now: datetime) -> datetime | None:
@@ -31,7 +31,7 @@ def instant(cursor: Cursor, value: Any) -> datetime | None:
     """When a record changed; None for what is no time (its record may be quarantined elsewhere)."""
     try:
         return cursor.moment(value)
-    except (ValueError, TypeError, ArithmeticError, OSError):
+    except ValueError:
         return None
 
 

@@ -55,7 +55,7 @@ def compare(route: Route, state: ResourceState, began: datetime, *, approved: bo
     if len(gone) > brake * linked and not approved:
         return 0, (
             f"{len(gone):,} of {linked:,} are no longer there, more than {brake:.0%}: nothing was deleted. "
-            "Look there first; if it is right, run it again with approval."
+            "Look there first; if it is right, approve it."
         )
     deleted = RecordLink.objects.filter(pk__in=gone).update(
         state=RecordLink.State.REMOTE_DELETED, last_changed=timezone.now()

@@ -12,7 +12,7 @@ from integrations.mapping.overrides import overrides_of
 from integrations.provider import ProviderError, RateLimited, Resource, Temporary
 
 from . import positions
-from .batch import Route
+from .batch import Counts, Route
 from .models import ResourceState, SyncRun
 from .positions import Superseded
 from .pull import Cancelled, Fence, Progress, Pull
@@ -43,15 +43,15 @@ def run_sync(
     """
     provider = registry.get(connection.provider)
     resource = provider.resource(resource_name)
-    run = _started(connection, resource, run, full=full, plan_only=plan_only)
+    run = _started(connection, resource, run, work, full=full, plan_only=plan_only)
     words = Words.of(connection, provider, resource)
     try:
         _read(run, connection, resource, work=work, progress=progress)
     except Cancelled:
-        _finished(run, SyncRun.State.CANCELLED, words.ours("Stopped by a person; what was read is kept"), work)
+        _finished(run, SyncRun.State.CANCELLED, "", work)  # whoever stopped it has said so on the run
     except (RateLimited, Temporary) as error:
         if work is not None:
-            _waiting(run, words, error)
+            _waiting(run, words, error, work)
             raise
         fail(run, _for_a_person(words, error))
     except ProviderError as error:
@@ -62,10 +62,9 @@ def run_sync(
 
 
 def fail(run: SyncRun, message: str, work: Fence | None = None) -> None:
-    """End the run as failed. What was applied stays, and the next run goes on from there."""
+    """End the run as failed, unless a person has stopped it. What was applied stays, and the next run goes on from there."""
     with transaction.atomic():
-        _finished(run, SyncRun.State.FAILED, message, work)
-        if not run.plan_only:
+        if _finished(run, SyncRun.State.FAILED, message, work) and not run.plan_only:
             states = ResourceState.objects.filter(connection_id=run.connection_id, resource=run.resource)
             states.update(last_error=message)
             Connection.objects.filter(pk=run.connection_id).update(last_error=message)
@@ -77,8 +76,8 @@ def _read(
     _usable(connection)
     with http.open_door(connection, resource=resource.name) as door:
         for _ in range(MOST_BEGINNINGS):
-            pull = _pull(run, connection, resource)
-            pull.work, pull.progress = work, progress
+            pull = _pull(run, connection, resource, work)
+            pull.progress = progress
             try:
                 pull.read(door)
                 pull.finish()
@@ -88,13 +87,15 @@ def _read(
     raise Temporary("The mapping was changed again and again while it was read")
 
 
-def _pull(run: SyncRun, connection: Connection, resource: Resource) -> Pull:
+def _pull(run: SyncRun, connection: Connection, resource: Resource, work: Fence | None) -> Pull:
     """The mapping and the place are taken in one moment: a mapping that is changed later begins the read anew."""
     with transaction.atomic():
-        state, _ = ResourceState.objects.get_or_create(connection=connection, resource=resource.name)
-        state = positions.locked(state)
+        if work is not None:
+            work.fence()
+        state = positions.state_of(connection, resource.name)
         mapping = compile_mapping(resource, overrides_of(connection, resource.name))
         if run.plan_only:
+            Counts().put_on(run)  # a plan keeps no place: it counts from the beginning again
             position = positions.fresh(state, resource, mapping.fingerprint, full=run.full)
         else:
             position = positions.begin(state, resource, mapping.fingerprint, full=run.full)
@@ -102,11 +103,11 @@ def _pull(run: SyncRun, connection: Connection, resource: Resource) -> Pull:
             run.full = position.since is None
             run.save(update_fields=["full"])
     route = Route(connection=connection, resource=resource, target=targets.get(resource.target), mapping=mapping)
-    return Pull(route=route, run=run, state=state, position=position)
+    return Pull(route=route, run=run, state=state, position=position, work=work)
 
 
 def _started(
-    connection: Connection, resource: Resource, run: SyncRun | None, *, full: bool, plan_only: bool
+    connection: Connection, resource: Resource, run: SyncRun | None, work: Fence | None, *, full: bool, plan_only: bool
 ) -> SyncRun:
     now = timezone.now()
     if run is None:
@@ -121,10 +122,15 @@ def _started(
             progress_at=now,
         )
     run.full, run.plan_only = run.full or full, run.plan_only or plan_only
-    run.state, run.started_at, run.progress_at = SyncRun.State.RUNNING, run.started_at or now, now
-    # Stopped by a person in this very moment: that stays.
-    waiting = SyncRun.objects.filter(pk=run.pk).exclude(state=SyncRun.State.CANCELLED)
-    waiting.update(state=run.state, started_at=run.started_at, progress_at=now, full=run.full, plan_only=run.plan_only)
+    run.state, run.message = SyncRun.State.RUNNING, ""
+    run.started_at, run.progress_at = run.started_at or now, now
+    with transaction.atomic():
+        if work is not None:
+            work.fence()
+        # Stopped by a person in this very moment: that stays.
+        waiting = SyncRun.objects.filter(pk=run.pk).exclude(state=SyncRun.State.CANCELLED)
+        fields = ("state", "message", "started_at", "progress_at", "full", "plan_only")
+        waiting.update(**{name: getattr(run, name) for name in fields})
     return run
 
 
@@ -137,14 +143,16 @@ def _usable(connection: Connection) -> None:
         raise NotConnected(f"The connection '{name}' to {provider.name} is disconnected: connect it again")
 
 
-def _waiting(run: SyncRun, words: Words, error: RateLimited | Temporary) -> None:
+def _waiting(run: SyncRun, words: Words, error: RateLimited | Temporary, work: Fence) -> None:
     message = words.ours(str(error))
     if isinstance(error, RateLimited):
         message = f"{message} It goes on in {seconds(error.retry_after)}, where it stopped."
     elif AGAIN_BY_ITSELF not in message:
         message = f"{message} {AGAIN_BY_ITSELF}"
     run.message = message
-    SyncRun.objects.filter(pk=run.pk).update(message=message, progress_at=timezone.now())
+    with transaction.atomic():
+        work.fence()
+        SyncRun.objects.filter(pk=run.pk).update(message=message, progress_at=timezone.now())
 
 
 def _for_a_person(words: Words, error: RateLimited | Temporary) -> str:
@@ -152,9 +160,12 @@ def _for_a_person(words: Words, error: RateLimited | Temporary) -> str:
     return f"{words.ours(str(error)).replace(AGAIN_BY_ITSELF, '').rstrip()} Run it again {when}: it goes on where it stopped."
 
 
-def _finished(run: SyncRun, state: str, message: str, work: Fence | None) -> None:
+def _finished(run: SyncRun, state: str, message: str, work: Fence | None) -> bool:
+    """False where a person has stopped the run: it stays as that left it."""
     with transaction.atomic():
         if work is not None:
             work.complete()
-        run.state, run.message, run.finished_at = state, message, timezone.now()
-        run.save(update_fields=["state", "message", "finished_at"])
+        going_on = SyncRun.objects.filter(pk=run.pk).exclude(state=SyncRun.State.CANCELLED)
+        ended = going_on.update(state=state, message=message, finished_at=timezone.now())
+    run.refresh_from_db(fields=["state", "message", "finished_at"])
+    return bool(ended)

@@ -28,6 +28,7 @@ from integrations.provider import (
 
 MAX_PAGES = 200_000
 NOT_MODIFIED = 304
+LARGEST_TOTAL = 2**31 - 1  # what a run has room for; more than that is no count
 
 Token = str | int | None
 
@@ -146,7 +147,7 @@ def records_of(document: Any, resource: Resource) -> list[Any]:
 def _offset(pages: Offset, offset: int, document: Any, records: list[Any]) -> Page:
     """With a total, a short page is no end: a vendor may filter after cutting. Without one it is all there is to go by."""
     total = getter(pages.total)(document) if pages.total else None
-    total = total if type(total) is int and total >= 0 else None
+    total = total if type(total) is int and 0 <= total <= LARGEST_TOTAL else None
     reached = offset + len(records)
     more = reached < total and bool(records) if total is not None else len(records) >= pages.size
     return Page(records=records, following=reached if more else None, total=total)

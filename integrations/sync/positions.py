@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from django.utils import timezone
 
+from integrations.connections.models import Connection
 from integrations.provider import FullComparison, Resource
 
 from .models import ResourceState, SeenKey, SyncRun
@@ -26,7 +27,8 @@ class Superseded(Exception):
 @dataclass(frozen=True, kw_only=True)
 class Position:
     """A read under way, with one mapping. `since` None: everything is read. `newest` is the newest cursor value seen, `count`
-    how many records were shown, `doubtful` that some may have been missed. `place` is the reader's own."""
+    how many records were shown of the `total` the vendor named, `doubtful` that some may have been missed. `place` is the
+    reader's own."""
 
     read: str
     mapping: str
@@ -34,8 +36,14 @@ class Position:
     since: datetime | None
     newest: datetime | None
     count: int = 0
+    total: int | None = None
     doubtful: bool = False
     place: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def short(self) -> bool:
+        """Fewer records were shown than the vendor says there are."""
+        return self.total is not None and self.count < self.total
 
     @property
     def resumed(self) -> bool:
@@ -71,6 +79,13 @@ def fresh(state: ResourceState, resource: Resource, mapping: str, *, full: bool)
     return Position(read=uuid4().hex, mapping=mapping, began=timezone.now(), since=since, newest=since)
 
 
+def state_of(connection: Connection, resource: str) -> ResourceState:
+    """The resource's state, made where it is not there, and locked: of two who ask at once the second sees what the first
+    did."""
+    ResourceState.objects.get_or_create(connection=connection, resource=resource)
+    return ResourceState.objects.select_for_update(no_key=True).get(connection=connection, resource=resource)
+
+
 def locked(state: ResourceState) -> ResourceState:
     return ResourceState.objects.select_for_update(no_key=True).get(pk=state.pk)
 
@@ -82,16 +97,20 @@ def confirm(state: ResourceState, position: Position) -> None:
 
 
 def _unfinished(state: ResourceState) -> Position | None:
-    if not isinstance(state.position, dict) or not state.position.get("read"):
+    """None too for one that another version of this code has written: that read is begun anew."""
+    if state.position is None:
         return None
-    stored = dict(state.position)
-    kept = datetime.fromisoformat(stored.pop("kept"))
-    moments = {name: stored[name] and datetime.fromisoformat(stored[name]) for name in ("began", "since", "newest")}
-    return None if timezone.now() - kept > LONGEST_PAUSE else Position(**{"mapping": "", **stored, **moments})
+    try:
+        stored = dict(state.position)
+        kept = datetime.fromisoformat(stored.pop("kept"))
+        moments = {name: stored[name] and datetime.fromisoformat(stored[name]) for name in ("began", "since", "newest")}
+        return None if timezone.now() - kept > LONGEST_PAUSE else Position(**(stored | moments))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _comparison_is_due(state: ResourceState, resource: Resource) -> bool:
-    """What only a complete read shows must be read completely now and then."""
+    """What only a complete read shows must be read completely now and then. One whose deletes wait for a person counts."""
     if not isinstance(resource.deletes, FullComparison):
         return False
     lately = timezone.now() - FULL_COMPARISON_EVERY
@@ -100,7 +119,7 @@ def _comparison_is_due(state: ResourceState, resource: Resource) -> bool:
         resource=state.resource,
         full=True,
         plan_only=False,
-        state__in=(SyncRun.State.SUCCEEDED, SyncRun.State.PARTIAL),
+        state__in=(SyncRun.State.SUCCEEDED, SyncRun.State.PARTIAL, SyncRun.State.PLANNED),
         finished_at__gt=lately,
     )
     return not complete.exists()

@@ -30,6 +30,8 @@ from .reading import Piece, Request, read
 MOST_RECORDS = 5_000
 MOST_PAGES = 50
 MOST_SECONDS = 5.0
+# How long a job reads before others get its worker: a first sync may take hours.
+TURN_SECONDS = 60.0
 # Loads of this size leave the planner without a notion of the tables.
 WORTH_ANALYZING = 5_000
 
@@ -50,6 +52,10 @@ def collecting_seldom() -> Iterator[None]:
 
 class Cancelled(Exception):
     """A person stopped the run."""
+
+
+class TurnOver(Exception):
+    """The run has had its worker for long enough: what is left is read when it is its turn again."""
 
 
 class Fence(Protocol):
@@ -73,14 +79,21 @@ class Pull:
 
     def __post_init__(self) -> None:
         self.messages: list[str] = []
+        self.braked = False
         self.watching_quarantine = quarantine.any_open(self.route)
-        self.comparing = isinstance(self.route.resource.deletes, FullComparison) and self.position.since is None
+
+    @property
+    def comparing(self) -> bool:
+        """Whether what this read does not show is gone."""
+        return isinstance(self.route.resource.deletes, FullComparison) and self.position.since is None
 
     @collecting_seldom()
     def read(self, door: Door) -> None:
-        """Every page from the place on, applied. Raises ProviderErrors, Cancelled, Superseded, and LeaseLost."""
+        """Every page from the place on, applied. Raises ProviderErrors, Cancelled, Superseded, and with a job LeaseLost and
+        TurnOver."""
         waiting: list[Any] = []
         pages, began = 0, time.monotonic()
+        turn_began = began
         for piece in self._pieces(door):
             waiting += piece.records
             pages += 1
@@ -90,6 +103,7 @@ class Pull:
             if waiting and (full or (piece.parent is not None and piece.ends)):
                 self._flush(waiting, piece)
                 waiting, pages, began = [], 0, time.monotonic()
+                self._make_room(turn_began)
             elif not waiting:
                 self.position = dataclasses.replace(self.position, place=piece.place)
             last = piece
@@ -114,7 +128,8 @@ class Pull:
             state.position, state.last_complete_at, state.last_error = None, self.position.began, ""
             state.mapping = self.position.mapping
             state.save(update_fields=["cursor", "position", "last_complete_at", "mapping", "last_error"])
-            self._close(SyncRun.State.PARTIAL if self.run.quarantined else SyncRun.State.SUCCEEDED)
+            ended = SyncRun.State.PARTIAL if self.run.quarantined else SyncRun.State.SUCCEEDED
+            self._close(SyncRun.State.PLANNED if self.braked else ended)
             Connection.objects.filter(pk=self.route.connection.pk).update(last_sync_at=now, last_error="")
             if self.work:
                 self.work.complete()
@@ -146,36 +161,45 @@ class Pull:
 
     def _begin_anew(self) -> None:
         with transaction.atomic():
-            state = positions.locked(self.state)
-            positions.confirm(state, self.position)
-            self.position = positions.anew(state, self.route.resource, self.position.mapping, full=self.run.full)
-            self.state = state
+            self._hold()
+            self.position = positions.anew(self.state, self.route.resource, self.position.mapping, full=self.run.full)
+            if self.run.full != (self.position.since is None):
+                self.run.full = self.position.since is None
+                self.run.save(update_fields=["full"])
+
+    def _make_room(self, turn_began: float) -> None:
+        """Not where only the end is left to do; and a plan keeps no place to go on from."""
+        late = time.monotonic() - turn_began > TURN_SECONDS
+        if late and self.work and not self.run.plan_only and "ended" not in self.position.place:
+            raise TurnOver
 
     def _note(self, piece: Piece) -> None:
         if piece.total is not None:
             self.run.total = piece.total
+            self.position = dataclasses.replace(self.position, total=piece.total)
         if piece.doubtful:
             self.position = dataclasses.replace(self.position, doubtful=True)
 
     # --- applying -----------------------------------------------------------------------------------------------------
 
     def _flush(self, records: list[Any], piece: Piece) -> None:
-        """Apply what waits, in batches; only the last of them moves the place."""
+        """Apply what waits, in batches; only the last of them moves the place, and counts what was shown up to there."""
         route = dataclasses.replace(self.route, parent=piece.parent)
         for start in range(0, len(records), MOST_RECORDS):
             batch = records[start : start + MOST_RECORDS]
             ends = start + MOST_RECORDS >= len(records)
-            self._batch(route, batch, piece.place if ends else self.position.place)
+            place, shown = (piece.place, len(records)) if ends else (self.position.place, 0)
+            self._batch(route, batch, place, shown)
             if self.progress:
                 self.progress(self.run)
 
-    def _batch(self, route: Route, records: list[Any], place: dict[str, Any]) -> None:
+    def _batch(self, route: Route, records: list[Any], place: dict[str, Any], shown: int) -> None:
         now = timezone.now()
         with transaction.atomic():
             self._hold()
             outcome = apply(route, records, now, run_id=self.run.pk, look_for_resolved=self.watching_quarantine)
-            position = self._moved(records, place, outcome.keyless)
-            counts = self._counts()
+            position = self._moved(records, place, shown, outcome.keyless)
+            counts = Counts.of(self.run)
             counts.add(outcome.counts)
             if self.run.plan_only:
                 transaction.set_rollback(True)
@@ -190,18 +214,16 @@ class Pull:
             self._save_counts(counts)
         self.position = position
         self.watching_quarantine = self.watching_quarantine or counts.quarantined > 0
-        for name, value in dataclasses.asdict(counts).items():
-            setattr(self.run, name, value)
-        self.run.fetched = counts.total
+        counts.put_on(self.run)
 
-    def _moved(self, records: list[Any], place: dict[str, Any], keyless: int) -> Position:
+    def _moved(self, records: list[Any], place: dict[str, Any], shown: int, keyless: int) -> Position:
         position, cursor = self.position, self.route.resource.cursor
         seen = newest(cursor, records, position.newest, position.began) if cursor else None
         return dataclasses.replace(
             position,
             place=place,
             newest=seen,
-            count=position.count + len(records),
+            count=position.count + shown,
             doubtful=position.doubtful or keyless > 0,
         )
 
@@ -211,13 +233,11 @@ class Pull:
             self.work.fence()
         if not self.run.plan_only:
             self.state = positions.locked(self.state)
-            positions.confirm(self.state, self.position)
         (now,) = SyncRun.objects.select_for_update(no_key=True).filter(pk=self.run.pk).values_list("state", flat=True)
         if now == SyncRun.State.CANCELLED:
             raise Cancelled
-
-    def _counts(self) -> Counts:
-        return Counts(**{one.name: getattr(self.run, one.name) for one in dataclasses.fields(Counts)})
+        if not self.run.plan_only:
+            positions.confirm(self.state, self.position)
 
     def _save_counts(self, counts: Counts) -> None:
         SyncRun.objects.filter(pk=self.run.pk).update(
@@ -227,14 +247,20 @@ class Pull:
     # --- ending -------------------------------------------------------------------------------------------------------
 
     def _compare(self) -> None:
-        short = self.run.total is not None and self.position.count < self.run.total
-        if self.position.doubtful or short:
+        if self.position.doubtful or self.position.short:
             self.messages.append("Not everything was seen, so nothing was taken as deleted.")
         else:
             deleted, message = deletes.compare(self.route, self.state, self.position.began, approved=self.run.approved)
             self.run.deleted += deleted
+            self.braked = bool(message)
             self.messages += [message] if message else []
+            self._answered()
         deletes.forget(self.state)
+
+    def _answered(self) -> None:
+        """Deletes that an older run wanted a person for are this run's to do, or to ask for again."""
+        older = SyncRun.objects.filter(connection=self.route.connection, resource=self.run.resource)
+        older.filter(state=SyncRun.State.PLANNED, plan_only=False).update(state=SyncRun.State.SUCCEEDED)
 
     def _finish_plan(self) -> None:
         with transaction.atomic():

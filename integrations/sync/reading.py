@@ -1,7 +1,8 @@
 """One resource of one connection, read to the end: its pages, or the pages of each of its parents.
 
 A place says how far a read has come, and is what an interrupted one continues from:
-`{"next": token}` inside a list, `{"after": key, "parent": key, "next": token}` inside the list of a parent.
+`{"next": token}` inside a list and `{"ended": true}` behind it, `{"after": key, "parent": key, "next": token}` inside the list
+of a parent and `{"after": key}` behind it.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class Request:
 
 def read(door: Door, request: Request) -> Iterator[Piece]:
     """Every piece from the place on. Raises ProviderErrors."""
+    if request.place.get("ended"):
+        return
     if request.resource.within is None:
         yield from _list(door, request, None, request.since, request.place.get("next"))
         return
@@ -77,7 +80,7 @@ def _list(door: Door, request: Request, parent: str | None, since: datetime | No
     for page in pages:
         yield Piece(
             records=page.records,
-            place={"next": page.following},
+            place={"ended": True} if page.following is None else {"next": page.following},
             ends=page.following is None,
             total=page.total,
             doubtful=page.not_modified,

@@ -19,4 +19,4 @@ def begin(sender: type[Connection], connection: Connection, **kwargs: Any) -> No
 
 @receiver(disconnected, dispatch_uid="sync.stop")
 def stop(sender: type[Connection], connection: Connection, **kwargs: Any) -> None:
-    services.cancel_all(connection)
+    services.stop(connection)

@@ -25,7 +25,7 @@ from integrations.mapping.paths import getter
 from integrations.provider import BadRecord, Resource, Temporary, Unsupported, Write
 from integrations.targets import Target
 
-from . import refs
+from . import positions, refs
 from .apply import apply
 from .batch import Route
 from .copy import table
@@ -234,6 +234,7 @@ def _made(resource: Resource, answer: Any, words: Words) -> dict[str, Any]:
 
 def _stored(route: Route, made: dict[str, Any], words: Words) -> dict[str, Any]:
     with transaction.atomic():
+        positions.state_of(route.connection, route.resource.name)  # not while a batch of a sync is written
         outcome = apply(route, [made], timezone.now(), match_as=RecordLink.Match.PUSHED)
     link = RecordLink.objects.filter(
         connection=route.connection, resource=route.resource.name, external_id__in=outcome.seen

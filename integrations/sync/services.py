@@ -12,10 +12,11 @@ from django.utils import timezone
 from integrations import hub, registry
 from integrations.connections.models import Connection
 from integrations.hub.jobs import enqueue
-from integrations.hub.jobs.schedule import set_due
+from integrations.hub.jobs.schedule import forget_due, set_due
 from integrations.hub.models import Job
 from integrations.provider import Field, Provider, Resource
 
+from . import positions
 from .models import ResourceState, SyncRun
 
 KIND = "sync.run"
@@ -34,7 +35,6 @@ def request_sync(
     full: bool = False,
     trigger: str = SyncRun.Trigger.PERSON,
     user: Any = None,
-    plan_only: bool = False,
     approved: bool = False,
 ) -> list[SyncRun]:
     """Queue a run of one resource, or of all that are switched on; returns the runs in the order of their references.
@@ -43,7 +43,7 @@ def request_sync(
     """
     provider = registry.get(connection.provider)
     with transaction.atomic():
-        wanted = [provider.resource(resource)] if resource else _switched_on(connection, provider)
+        wanted = [provider.resource(resource)] if resource else switched_on(connection, provider)
         return [
             _requested(
                 connection,
@@ -51,7 +51,6 @@ def request_sync(
                 full=full,
                 trigger=SyncRun.Trigger(trigger),
                 triggered_by=user,
-                plan_only=plan_only,
                 approved=approved,
             )
             for one in wanted
@@ -59,14 +58,17 @@ def request_sync(
 
 
 def approve(run: SyncRun, *, user: Any = None) -> SyncRun:
-    """Carry out a plan that waits for a person, deletes beyond the brake included; returns the queued run."""
+    """Carry out what waits for a person, deletes beyond the brake included; returns the queued run. What is being read
+    meanwhile was not allowed that: it stops, and the queued run takes its place."""
     with transaction.atomic():
-        found = SyncRun.objects.select_for_update().get(pk=run.pk)
-        queued = request_sync(found.connection, found.resource, full=found.full, user=user, approved=True)[0]
-        if found.state == SyncRun.State.PLANNED:
-            found.state, found.message = SyncRun.State.SUCCEEDED, f"{found.message} Approved."
-            found.save(update_fields=["state", "message"])
-    return queued
+        positions.state_of(run.connection, run.resource)
+        run.refresh_from_db()
+        if run.state == SyncRun.State.PLANNED:
+            for unfinished in _unfinished(run.connection, run.resource):
+                cancel(unfinished)
+            run.state, run.message = SyncRun.State.SUCCEEDED, f"{run.message} Approved."
+            run.save(update_fields=["state", "message"])
+        return request_sync(run.connection, run.resource, full=run.full, user=user, approved=True)[0]
 
 
 def cancel(run: SyncRun) -> None:
@@ -80,6 +82,12 @@ def cancel(run: SyncRun) -> None:
         found.save(update_fields=["state", "finished_at", "message"])
         _jobs(found).filter(state=Job.State.READY).delete()
     run.refresh_from_db()
+
+
+def stop(connection: Connection) -> None:
+    """Nothing of a connection is read any more until it is connected again: what runs stops, and nothing is due."""
+    forget_due(connection.pk)
+    cancel_all(connection)
 
 
 def cancel_all(connection: Connection) -> None:
@@ -101,19 +109,50 @@ def begin(connection: Connection) -> list[SyncRun]:
     return request_sync(connection, trigger=SyncRun.Trigger.PERSON, user=connection.connected_by)
 
 
-def next_run(connection: Connection, resource: Resource) -> SyncRun | None:
+def next_run(connection: Connection, resource: Resource, job_id: int) -> SyncRun | None:
     """The run that a job is to carry out: one that waits or was interrupted, else a new one of the schedule; None when there
-    is nothing to do (disconnected, switched off)."""
+    is nothing to do (disconnected, switched off, stopped by a person)."""
     with transaction.atomic():
-        state = _locked_state(connection, resource)
+        state = positions.state_of(connection, resource.name)
         for run in _unfinished(connection, resource.name):
-            if run.job_id is not None or not is_alive(run):
-                return run
-            return None
+            if run.job_id is None and is_alive(run):
+                return None
+            run.job_id = job_id
+            run.save(update_fields=["job_id"])
+            return run
+        runs = SyncRun.objects.filter(connection=connection, resource=resource.name)
+        stopped = runs.filter(job_id=job_id, state=SyncRun.State.CANCELLED).exists()
         usable = connection.status in {Connection.Status.CONNECTED, Connection.Status.ERROR}
-        if not usable or not state.enabled:
+        if stopped or not usable or not state.enabled:
             return None
-        return SyncRun.objects.create(connection=connection, resource=resource.name, trigger=SyncRun.Trigger.SCHEDULE)
+        return runs.create(
+            connection=connection, resource=resource.name, trigger=SyncRun.Trigger.SCHEDULE, job_id=job_id
+        )
+
+
+def run_here(
+    connection: Connection, resource: Resource, *, full: bool, plan_only: bool, approved: bool
+) -> SyncRun | None:
+    """A run for this process to carry out, without a job; None while another one reads the resource."""
+    with transaction.atomic():
+        positions.state_of(connection, resource.name)
+        for run in _unfinished(connection, resource.name):
+            if is_alive(run):
+                return None
+            _lose(run)
+        return SyncRun.objects.create(
+            connection=connection,
+            resource=resource.name,
+            trigger=SyncRun.Trigger.COMMAND,
+            full=full or approved,
+            plan_only=plan_only,
+            approved=approved,
+        )
+
+
+def unattended(connection_id: str, resource: str) -> list[SyncRun]:
+    """Unfinished runs that nobody works on any more, or will."""
+    return [run for run in _unfinished(Connection(pk=connection_id), resource) if not is_alive(run)]
 
 
 def waits_for(run: SyncRun, resource: Resource) -> SyncRun | None:
@@ -126,7 +165,7 @@ def waits_for(run: SyncRun, resource: Resource) -> SyncRun | None:
 
 def is_alive(run: SyncRun) -> bool:
     """Whether somebody works on an unfinished run, or will."""
-    if run.trigger == SyncRun.Trigger.COMMAND:
+    if run.job_id is None:
         return (run.progress_at or run.created_at) > timezone.now() - SILENCE
     return _jobs(run).filter(state__in=(Job.State.READY, Job.State.RUNNING)).exists()
 
@@ -152,21 +191,21 @@ def _needs(resource: Resource) -> list[str]:
     return [resource.within.resource, *needs] if resource.within else needs
 
 
-def _switched_on(connection: Connection, provider: Provider) -> list[Resource]:
+def switched_on(connection: Connection, provider: Provider) -> list[Resource]:
+    """What is read when nothing is named, in the order of `in_order`."""
     off = set(ResourceState.objects.filter(connection=connection, enabled=False).values_list("resource", flat=True))
     return [resource for resource in in_order(provider) if resource.name not in off]
 
 
 def _requested(connection: Connection, resource: Resource, *, full: bool, approved: bool, **asked: Any) -> SyncRun:
-    _locked_state(connection, resource)
+    positions.state_of(connection, resource.name)
     for run in _unfinished(connection, resource.name):
         if is_alive(run):
             if run.state == SyncRun.State.QUEUED:
                 run.full, run.approved = run.full or full, run.approved or approved
                 run.save(update_fields=["full", "approved"])
             return run
-        run.state, run.message, run.finished_at = SyncRun.State.FAILED, LOST, timezone.now()
-        run.save(update_fields=["state", "message", "finished_at"])
+        _lose(run)
     run = SyncRun(connection=connection, resource=resource.name, full=full, approved=approved, **asked)
     run.job_id = enqueue(
         KIND,
@@ -178,10 +217,9 @@ def _requested(connection: Connection, resource: Resource, *, full: bool, approv
     return run
 
 
-def _locked_state(connection: Connection, resource: Resource) -> ResourceState:
-    """The resource's state, locked: of two who ask at once the second sees what the first did."""
-    ResourceState.objects.get_or_create(connection=connection, resource=resource.name)
-    return ResourceState.objects.select_for_update(no_key=True).get(connection=connection, resource=resource.name)
+def _lose(run: SyncRun) -> None:
+    run.state, run.message, run.finished_at = SyncRun.State.FAILED, LOST, timezone.now()
+    run.save(update_fields=["state", "message", "finished_at"])
 
 
 def _unfinished(connection: Connection, resource: str) -> list[SyncRun]:
@@ -190,7 +228,4 @@ def _unfinished(connection: Connection, resource: str) -> list[SyncRun]:
 
 
 def _jobs(run: SyncRun) -> QuerySet[Job]:
-    chapter = hub.current()
-    if chapter is None:
-        raise hub.WrongSchema("Runs belong to a chapter: enter it first.")
-    return Job.objects.filter(chapter_id=chapter.pk, kind=KIND, key=f"{run.connection_id}:{run.resource}")
+    return Job.objects.filter(chapter_id=hub.inside().pk, kind=KIND, key=f"{run.connection_id}:{run.resource}")

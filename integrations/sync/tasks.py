@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from integrations import registry
+from typing import Any
+
+from integrations import hub, registry
 from integrations.connections.models import Connection
 from integrations.hub.jobs import Fail, LeaseLost, Retry, Work, job
 from integrations.provider import RateLimited, Temporary
@@ -10,12 +12,21 @@ from integrations.provider import RateLimited, Temporary
 from . import services
 from .engine import fail, run_sync
 from .models import SyncRun
+from .pull import TurnOver
+from .words import AGAIN_BY_ITSELF
 
 MAX_ATTEMPTS = 8
 PARENT_PAUSE = 3  # seconds
 
 
-@job(services.KIND, max_attempts=MAX_ATTEMPTS, lease=60)
+def given_up(payload: dict[str, Any], reason: str) -> None:
+    """Nobody goes on with the runs of a job that was given up: they end, and say why."""
+    for found in services.unattended(payload["connection"], payload["resource"]):
+        why = found.message.replace(AGAIN_BY_ITSELF, "").rstrip() or reason
+        fail(found, f"{why} Given up: run it again when it is mended.")
+
+
+@job(services.KIND, max_attempts=MAX_ATTEMPTS, lease=60, given_up=given_up)
 def run(work: Work) -> None:
     """Payload: {"connection": id, "resource": name}. A vendor's pause is waited out, its faults are tried again; what needs
     a person ends the run and the job."""
@@ -27,7 +38,7 @@ def run(work: Work) -> None:
         resource = registry.get(connection.provider).resource(name)
     except LookupError as error:
         raise Fail(f"{connection.provider} has no resource '{name}' any more.") from error
-    found = services.next_run(connection, resource)
+    found = services.next_run(connection, resource, work.id)
     if found is None:
         return
     if parent := services.waits_for(found, resource):
@@ -36,16 +47,15 @@ def run(work: Work) -> None:
 
 
 def _attempt(connection: Connection, found: SyncRun, work: Work) -> None:
-    found.job_id = work.id
-    SyncRun.objects.filter(pk=found.pk).update(job_id=work.id)
     try:
         run_sync(connection, found.resource, run=found, work=work)
-    except LeaseLost:
+    except (LeaseLost, hub.ChapterUnavailable, Temporary):
         raise
+    except TurnOver:
+        raise Retry(0, "Makes room for others; it goes on where it stopped.") from None
     except RateLimited as pause:
         raise Retry(pause.retry_after, found.message) from pause
     except Exception as error:
-        if work.attempt >= MAX_ATTEMPTS:
-            sentence = found.message if isinstance(error, Temporary) else f"An error of ours: {type(error).__name__}."
-            fail(found, f"{sentence} Given up after {work.attempt} attempts; run it again when it is mended.")
+        sentence = f"An error of ours: {type(error).__name__}. {AGAIN_BY_ITSELF}"
+        SyncRun.objects.filter(pk=found.pk, state=SyncRun.State.RUNNING).update(message=sentence)
         raise

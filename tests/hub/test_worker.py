@@ -315,3 +315,49 @@ def test_dead_letters_of_one_key_are_replayed_as_one_job_together_with_a_newer_w
     assert len(replayed) == 2
     assert newest in replayed
     assert list(Job.objects.filter(kind=name).values_list("state", flat=True)) == ["ready", "ready"]
+
+
+@pytest.mark.parametrize("how", ["the body", "the sweep"])
+def test_whoever_asked_for_a_job_is_told_inside_its_chapter_that_it_was_given_up(kind, sydney, melbourne, how):
+    told = []
+
+    def fail(work):
+        raise Fail("enough")
+
+    name = kind(fail, max_attempts=1, given_up=lambda payload, reason: told.append((hub.schema(), payload, reason)))
+    enqueue(name, payload={"a": 1}, chapter=sydney)
+    claim = claims.claim()
+    if how == "the body":
+        worker.run(claim)
+    else:
+        Job.objects.filter(pk=claim.id).update(lease_until=timezone.now() - timedelta(seconds=1))
+        sweep.take_back()
+    assert [(schema, payload) for schema, payload, _ in told] == [("c_sydney", {"a": 1})]
+    assert told[0][2] == row(sydney, name).last_error
+    assert hub.schema() == "public"
+
+
+def test_a_job_is_buried_even_if_whoever_is_told_fails(kind, sydney):
+    def fail(*anything):
+        raise Fail("enough")
+
+    name = kind(fail, given_up=lambda payload, reason: 1 / 0)
+    enqueue(name, chapter=sydney)
+    worker.drain()
+    assert row(sydney, name).state == "dead"
+
+
+def test_a_chapter_suspended_while_its_job_runs_makes_a_dead_letter(kind, sydney, melbourne):
+    after = []
+
+    def body(work):
+        Chapter.objects.filter(slug="sydney").update(status="suspended")
+        with transaction.atomic():
+            work.fence()
+        after.append(work.chapter.slug)
+
+    name = kind(body)
+    for chapter in (sydney, melbourne):
+        enqueue(name, chapter=chapter)
+    worker.drain()
+    assert (row(sydney, name).state, row(melbourne, name).state, after) == ("dead", "done", ["melbourne"])

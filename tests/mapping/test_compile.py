@@ -231,3 +231,15 @@ def test_a_list_is_taken_whole_or_not_at_all():
     assert mapping.inward({"id": "1", "tags": []}).data["tags"] == []
     assert mapping.inward({"id": "1", "tags": {}}).errors == [Reason("tags", "expected a list, got an object")]
     assert mapping.inward({"id": "1", "tags": [{"b": 2}]}).data["tags"] == [{"a": 1, "b": 2}]
+
+
+def test_a_part_takes_the_place_of_what_is_no_object():
+    mapping = compile_mapping(
+        resource(Field("address", "addr"), Field("address.city", "city"), target="members.member")
+    )
+    for whole in (None, "1 Main Street"):
+        assert mapping.inward({"id": "1", "addr": whole, "city": "Sydney"}).data["address"] == {"city": "Sydney"}
+
+
+def test_one_name_and_several_mean_the_same():
+    assert getter("1")(["a", "b"]) == getter("x.1")({"x": ["a", "b"]}) == "b"

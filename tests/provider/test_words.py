@@ -71,6 +71,8 @@ def test_a_cursor_reads_the_moment_of_a_record_however_it_is_written():
     assert cursor.moment(1539993600) == expected
     assert cursor.moment("2018-10-20T00:00:00Z") == expected
     assert cursor.moment(None) is None
+    with pytest.raises(ValueError, match="is not a date and time"):
+        cursor.moment("0001-01-01T00:00:00+14:00")
 
 
 def test_a_cursor_of_an_unknown_format_says_which_there_are():

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from finance.models import Party
 from integrations import hub
 from integrations.connections.models import Connection
-from integrations.sync.models import SyncRun
+from integrations.sync.models import ResourceState, SyncRun
 
 from .conftest import connect
 from .testbook import contact, invoice
@@ -57,6 +57,13 @@ def test_without_a_resource_all_are_read_in_the_order_of_their_references(two, v
     order = [line.partition(":")[0] for line in lines[:-1]]
     assert order.index("contacts") < order.index("invoices")
     assert order.index("lists") < order.index("people")
+
+
+def test_what_is_switched_off_is_read_only_when_it_is_named(two, vendor):
+    with hub.enter(two):
+        ResourceState.objects.create(connection=Connection.objects.get(), resource="contacts", enabled=False)
+    assert "contacts:" not in "\n".join(sync("sydney", "testbook"))
+    assert sync("sydney", "testbook", "contacts")[0].startswith("contacts:")
 
 
 def test_a_plan_keeps_nothing_and_full_reads_everything(two, vendor):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 
 from finance.models import Party
+from integrations import registry
+from integrations.sync import positions
 from integrations.sync.engine import run_sync
-from integrations.sync.models import RecordLink, SeenKey, SyncRun
+from integrations.sync.models import RecordLink, ResourceState, SeenKey, SyncRun
 from members.models import Member, Tag
 
+from . import testbook
 from .testbook import contact, person
 from .vendor import Reply
 
@@ -58,6 +61,28 @@ def test_a_record_that_returns_is_linked_again(ledger, vendor):
     assert Member.objects.count() == 1
 
 
+def test_what_is_deleted_on_both_sides_is_not_made_again(ledger, vendor):
+    people = [person(1), person(2)]
+    vendor.lists("/staff", people)
+    run_sync(ledger, "staff")
+    Member.objects.get(display_name="Person 1").delete()
+    people[0].update(gone=True, phone="last")
+    run = run_sync(ledger, "staff")
+    assert (run.deleted, run.created, run.updated, run.unchanged) == (1, 0, 0, 1)
+    assert list(Member.objects.values_list("display_name", flat=True)) == ["Person 2"]
+    assert states() == {"p1": "remote_deleted"}
+
+
+def test_deletes_that_wait_do_not_make_every_read_a_complete_one(ledger, vendor):
+    tags(vendor, *range(40))
+    run_sync(ledger, "tags")
+    tags(vendor, 1)
+    waiting = run_sync(ledger, "tags")
+    SyncRun.objects.exclude(pk=waiting.pk).delete()
+    state = ResourceState.objects.get()
+    assert not positions._comparison_is_due(state, testbook.provider.resource("tags"))
+
+
 def test_what_a_complete_read_no_longer_shows_is_gone(ledger, vendor):
     tags(vendor, *range(40))
     run_sync(ledger, "tags")
@@ -77,7 +102,7 @@ def test_more_than_the_brake_deletes_nothing_until_somebody_approves(ledger, ven
     run_sync(ledger, "tags")
     tags(vendor, *range(37))
     run = run_sync(ledger, "tags")
-    assert (run.state, run.deleted, states()) == ("succeeded", 0, {})
+    assert (run.state, run.deleted, states()) == ("planned", 0, {})
     assert "3 of 40 are no longer there, more than 5%: nothing was deleted" in run.message
     approved = SyncRun.objects.create(connection=ledger, resource="tags", approved=True)
     run = run_sync(ledger, "tags", run=approved)
@@ -142,14 +167,54 @@ def test_an_interrupted_complete_read_still_knows_what_it_saw(ledger, vendor, mo
     assert Party.objects.count() == 40
 
 
+def test_a_short_read_is_still_short_for_the_run_that_ends_it(ledger, vendor, monkeypatch):
+    from dataclasses import replace
+
+    from integrations.sync import pull
+
+    offsets = testbook.provider.resource("offsets")
+    counted = replace(offsets, pages=replace(offsets.pages, total="total"))
+    provider = replace(testbook.provider, resources=(counted,))
+    monkeypatch.setattr(registry, "all_providers", lambda: {"testbook": provider})
+    records = [contact(n) for n in range(40)]
+    vendor.lists("/offsets", records)
+    run_sync(ledger, "offsets")
+    page = vendor.routes["/offsets"]
+    del records[7]
+    vendor.routes["/offsets"] = lambda asked: Reply(page(asked).body | {"total": 40})
+    with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
+        broken.setattr(pull.refs, "settle", lambda connection: 1 / 0)
+        run_sync(ledger, "offsets")
+    SyncRun.objects.filter(state="running").update(state="failed")
+    run = run_sync(ledger, "offsets")
+    assert (run.deleted, states()) == (0, {})
+    assert "Not everything was seen" in run.message
+
+
+def test_what_is_shown_again_to_the_next_worker_counts_once(ledger, vendor, monkeypatch):
+    from integrations.sync import pull
+
+    monkeypatch.setattr(pull, "MOST_RECORDS", 15)
+    tags(vendor, *range(20))
+    plain, batches = pull.apply, []
+
+    def die_in_the_second(*args, **more):
+        batches.append(args)
+        return plain(*args, **more) if len(batches) != 2 else 1 / 0
+
+    monkeypatch.setattr(pull, "apply", die_in_the_second)
+    with pytest.raises(ZeroDivisionError):
+        run_sync(ledger, "tags")
+    position = ResourceState.objects.get().position
+    assert (position["count"], position["place"], Tag.objects.count()) == (0, {}, 15)
+    assert run_sync(ledger, "tags").state == "succeeded"
+
+
 def test_an_incremental_read_says_nothing_about_what_is_gone(ledger, vendor, monkeypatch):
     """A resource with a cursor is compared when it is read completely: once a day, or when somebody asks."""
     from dataclasses import replace
 
-    from integrations import registry
     from integrations.provider import FullComparison
-
-    from . import testbook
 
     changed = [
         replace(one, deletes=FullComparison(brake=1)) if one.name == "contacts" else one

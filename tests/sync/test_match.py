@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from finance.models import Invoice, Party
+from integrations.connections.models import Connection
 from integrations.sync.engine import run_sync
 from integrations.sync.models import RecordLink
 from members.models import Member
@@ -120,3 +121,27 @@ def test_a_record_of_ours_that_is_not_valid_is_named_and_left_alone(ledger, vend
     assert (reason["field"], "our own record is not valid" in reason["message"]) == ("currency", True)
     ours.refresh_from_db()
     assert ours.version == 1
+
+
+def test_a_weaker_key_does_not_match_what_a_stronger_one_tells_apart(ledger, vendor):
+    father = party(number="N1")
+    vendor.lists("/contacts", [{**contact(1), "number": "N2"}])
+    vendor.lists("/offsets", [contact(1)])
+    assert run_sync(ledger, "contacts").created == 1
+    father.refresh_from_db()
+    assert (father.number, father.version) == ("N1", 1)
+    Party.objects.exclude(pk=father.pk).delete()
+    run_sync(ledger, "offsets")  # says no number: the weaker key is all there is
+    assert RecordLink.objects.get(resource="offsets").record_id == father.pk
+
+
+def test_numbers_of_two_ledgers_are_two_records_and_of_one_ledger_connected_anew_one(ledger, vendor):
+    vendor.lists("/invoices", [invoice(1)])
+    run_sync(ledger, "invoices")
+    other = connect("Foundation ledger")
+    Connection.objects.filter(pk=other.pk).update(account_id="another")
+    other.refresh_from_db()
+    assert run_sync(other, "invoices").created == 1
+    assert Invoice.objects.filter(number="INV-1").count() == 2
+    run = run_sync(connect("The first, anew"), "invoices")
+    assert (run.created, Invoice.objects.count()) == (0, 2)

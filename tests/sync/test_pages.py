@@ -220,3 +220,9 @@ def test_another_page_without_a_token_is_an_error(door, vendor):
     vendor.routes["/things"] = lambda asked: Reply({"items": RECORDS[:1], "more": True})
     with pytest.raises(Permanent, match="not where"):
         read(door, CursorPage(param="after", token="next", more="more", size=1))
+
+
+def test_a_total_that_is_no_count_is_none(door, vendor):
+    """Else the run that keeps it could not be saved."""
+    vendor.routes["/things"] = lambda asked: Reply({"items": RECORDS[:1], "total": 10**12})
+    assert [page.total for page in read(door, Offset(size=3, total="total"))] == [None]

@@ -67,6 +67,30 @@ def test_it_goes_on_at_the_page_after_the_last_that_was_kept(ledger, vendor, eve
     assert ResourceState.objects.get().cursor.startswith("2026-01-08")
 
 
+@pytest.mark.parametrize("position", [{"shape": "of tomorrow"}, {"began": None}, {"kept": "noon"}, {}])
+def test_a_place_kept_by_another_version_of_the_code_is_given_up(ledger, vendor, every_page, position):
+    vendor.lists("/contacts", [contact(n) for n in range(8)])
+    vendor.faults = [None, Reply({}, 500)]
+    run_sync(ledger, "contacts")
+    state = ResourceState.objects.get()
+    kept = {"read": "r", "mapping": state.position["mapping"]} if position == {"began": None} else state.position
+    ResourceState.objects.update(position=kept | position if position else {})
+    vendor.asked.clear()
+    run = run_sync(ledger, "contacts")
+    assert (run.state, pages(vendor)) == ("succeeded", ["1", "2", "3"])
+
+
+def test_what_was_read_to_its_end_is_not_read_again(ledger, vendor, monkeypatch):
+    vendor.lists("/contacts", [contact(n) for n in range(8)])
+    with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
+        broken.setattr(pull.refs, "settle", lambda connection: 1 / 0)
+        run_sync(ledger, "contacts")
+    vendor.asked.clear()
+    run = run_sync(ledger, "contacts", run=SyncRun.objects.get())
+    assert (run.state, run.created, run.fetched, vendor.asked) == ("succeeded", 8, 8, [])
+    assert ResourceState.objects.get().cursor.startswith("2026-01-08")
+
+
 def test_the_newest_value_of_the_first_part_counts_for_the_cursor(ledger, vendor, every_page):
     vendor.lists("/contacts", [contact(1, updated="2026-02-20T00:00:00Z"), *[contact(n) for n in range(2, 8)]])
     vendor.faults = [None, Reply({}, 500)]
@@ -139,7 +163,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(ledger, vendor, every_
     vendor.lists("/contacts", [contact(n) for n in range(8)])
     run = SyncRun.objects.create(connection=ledger, resource="contacts")
     with pytest.raises(LookupError):
-        run_sync(ledger, "contacts", run=run, work=Work(lost_at=2))
+        run_sync(ledger, "contacts", run=run, work=Work(lost_at=4))
     assert Party.objects.count() == RecordLink.objects.count() == 3
     run.refresh_from_db()
     assert (run.state, run.created) == ("running", 3)
@@ -150,7 +174,7 @@ def test_every_batch_is_fenced(ledger, vendor, every_page):
     work = Work()
     run = SyncRun.objects.create(connection=ledger, resource="contacts")
     run_sync(ledger, "contacts", run=run, work=work)
-    assert (work.fenced, work.completed) == (4, 1)  # three batches and the end
+    assert (work.fenced, work.completed) == (6, 1)  # the run, its place, three batches and the end
 
 
 def test_a_stopped_run_stops_between_batches(ledger, vendor, every_page):
@@ -190,6 +214,38 @@ def test_a_plan_counts_and_keeps_nothing(ledger, vendor, every_page):
     assert Party.objects.get(name="Contact 0").phone == ""
     assert not plan.quarantined_records.exists()
     ledger.refresh_from_db()
+
+
+def test_a_plan_that_was_interrupted_counts_from_the_beginning(ledger, vendor, every_page):
+    vendor.lists("/contacts", [contact(n) for n in range(8)])
+    vendor.faults = [None, Reply({}, 429, {"Retry-After": "1"})]
+    plan = SyncRun.objects.create(connection=ledger, resource="contacts", plan_only=True)
+    with pytest.raises(RateLimited):
+        run_sync(ledger, "contacts", run=plan, work=Work())
+    plan = run_sync(ledger, "contacts", run=SyncRun.objects.get(), work=Work())
+    assert (plan.state, plan.created, plan.fetched) == ("planned", 8, 8)
+
+
+def test_a_worker_that_wakes_too_late_does_not_touch_the_run_or_its_place(ledger, vendor):
+    for lost_at in (1, 2):
+        run = SyncRun.objects.create(connection=ledger, resource="contacts")
+        with pytest.raises(LookupError):
+            run_sync(ledger, "contacts", run=run, work=Work(lost_at=lost_at))
+        run.refresh_from_db()
+        assert run.state == ("queued" if lost_at == 1 else "running")
+        assert not ResourceState.objects.exists()
+    assert not vendor.asked
+
+
+def test_a_pause_is_forgotten_when_the_run_goes_on(ledger, vendor):
+    vendor.lists("/contacts", [contact(1)])
+    vendor.faults = [Reply({}, 429, {"Retry-After": "300"})]
+    run = SyncRun.objects.create(connection=ledger, resource="contacts")
+    with pytest.raises(RateLimited):
+        run_sync(ledger, "contacts", run=run, work=Work())
+    said = []
+    run_sync(ledger, "contacts", run=run, work=Work(), progress=lambda run: said.append(SyncRun.objects.get().message))
+    assert said == [""]
 
 
 @pytest.mark.parametrize("where", ["page", "write"])

@@ -90,3 +90,18 @@ def test_a_natural_key_names_columns(sydney):
     for target in targets.all_targets().values():
         for key in target.natural_keys:
             assert set(key) <= set(table(target.model).columns), target.name
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("finance.invoice", {"tax": KWD}),
+        ("finance.invoice", {"lines": [{"amount": AUD, "tax": KWD}]}),
+        ("finance.payment", {"refunded": AUD}),
+        ("finance.balance_entry", {"fee": money(34, "USD")}),
+    ],
+)
+def test_what_is_stored_in_one_currency_comes_in_one(name, more):
+    record, reasons = validated(targets.get(name), LEAST[name] | more)
+    assert record is None
+    assert "has one currency" in reasons[0].message

@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Now
 
+from integrations.hub import tenancy
 from integrations.hub.models import Job
 
-from . import nudges, wishes
+from . import kinds, nudges, wishes
 from .claims import Claim
 from .outcomes import LeaseLost
+from .work import place
+
+log = logging.getLogger(__name__)
 
 
 def bury(claim: Claim, reason: str) -> None:
     """Make a running job a dead letter. Raises LeaseLost when it is no longer this worker's."""
-    held = Job.objects.filter(pk=claim.id, state=Job.State.RUNNING, lease_token=claim.token)
-    buried = held.update(state=Job.State.DEAD, last_error=reason, finished_at=Now(), lease_until=None, lease_token=None)
-    if not buried:
-        raise LeaseLost(f"Job {claim.id} was taken back before it could be given up.")
+    with transaction.atomic():
+        held = Job.objects.filter(pk=claim.id, state=Job.State.RUNNING, lease_token=claim.token)
+        dead = {"state": Job.State.DEAD, "last_error": reason, "finished_at": Now()}
+        if not held.update(**dead, lease_until=None, lease_token=None):
+            raise LeaseLost(f"Job {claim.id} was taken back before it could be given up.")
+        tell(claim.kind, claim.chapter_id, claim.payload, reason)
+
+
+def tell(kind: str, chapter_id: UUID, payload: dict[str, Any], reason: str) -> None:
+    """Let the slice whose job was given up know, in the transaction that buries it. A chapter that cannot be entered is not
+    told: nobody sees its rows either, until it is active again and the dead letter is replayed. The job is buried whatever
+    the slice does."""
+    told = kinds.given_up(kind)
+    if told is None:
+        return
+    try:
+        with transaction.atomic(), place(chapter_id):
+            told(payload, reason)
+    except tenancy.ChapterUnavailable:
+        pass
+    except Exception:
+        log.exception("Nobody could be told that a job of kind %s was given up", kind)
 
 
 def replay(job_id: int) -> int:

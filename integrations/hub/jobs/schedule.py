@@ -55,16 +55,13 @@ def set_due(connection_id: UUID, resource: str, every: timedelta, due_at: dateti
 
     Without `due_at` a new resource is due at once, and a known one no later than `every` from now.
     """
-    chapter = tenancy.current()
-    if chapter is None:
-        raise tenancy.WrongSchema("Schedules belong to a chapter: enter it first.")
     if every <= timedelta(0):
         raise ValueError(f"{resource}: cannot be read every {every}.")
     with connection.cursor() as cursor:
         cursor.execute(
             _SET_DUE,
             {
-                "chapter": chapter.pk,
+                "chapter": tenancy.inside().pk,
                 "connection": connection_id,
                 "resource": resource,
                 "every": every,
@@ -75,10 +72,7 @@ def set_due(connection_id: UUID, resource: str, every: timedelta, due_at: dateti
 
 def forget_due(connection_id: UUID) -> None:
     """Have no resource of that connection read by itself any more."""
-    chapter = tenancy.current()
-    if chapter is None:
-        raise tenancy.WrongSchema("Schedules belong to a chapter: enter it first.")
-    Due.objects.filter(chapter_id=chapter.pk, connection_id=connection_id).delete()
+    Due.objects.filter(chapter_id=tenancy.inside().pk, connection_id=connection_id).delete()
 
 
 def turn_into_jobs() -> int:

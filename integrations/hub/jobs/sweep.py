@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from django.conf import settings
 from django.db import connection, transaction
 
 from integrations.hub.models import HUB, Chapter
 
-from . import wishes
+from . import dead_letters, wishes
 
 BATCH = 5_000
 
@@ -19,7 +21,7 @@ WHERE state = 'running' AND lease_until < statement_timestamp() ORDER BY id LIMI
 _BURY_STOPPED = """
 UPDATE hub_job SET state = 'dead', finished_at = statement_timestamp(), lease_until = NULL, lease_token = NULL,
     last_error = format('The worker stopped %%s times while it ran this job.', attempts)
-WHERE id = ANY(%s)
+WHERE id = ANY(%s) RETURNING kind, chapter_id, payload, last_error
 """
 # By way of the turns, one per chapter that ever had a job: ready jobs of chapters in good standing are not looked at.
 _BURY_ORPHANS = """
@@ -49,6 +51,8 @@ def take_back() -> int:
         cursor.execute(_EXPIRED, [BATCH])
         expired = cursor.fetchall()
         cursor.execute(_BURY_STOPPED, [[job_id for job_id, spent in expired if spent]])
+        for kind, chapter_id, payload, reason in cursor.fetchall():
+            dead_letters.tell(kind, chapter_id, json.loads(payload), reason)
         wishes.put_back(
             [job_id for job_id, spent in expired if not spent], reason="The worker stopped while it ran this."
         )

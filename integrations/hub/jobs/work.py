@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,7 +12,8 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from integrations.hub.models import Chapter, Job
+from integrations.hub import tenancy
+from integrations.hub.models import HUB, Chapter, Job
 
 from .outcomes import LeaseLost
 
@@ -29,11 +32,14 @@ class Work:
     def fence(self) -> None:
         """Hold the job until the current transaction ends: nobody else can take it before the effect is committed.
 
-        Raises LeaseLost when it has been taken already; let it pass, so that the transaction rolls back.
+        Raises LeaseLost when it has been taken already, and ChapterUnavailable when the chapter was suspended since the job
+        began; let it pass, so that the transaction rolls back.
         """
         self._in_a_transaction()
         if not self._held().select_for_update(no_key=True).exists():
             raise self._lost()
+        if self.chapter and not Chapter.objects.filter(pk=self.chapter.pk, status=Chapter.Status.ACTIVE).exists():
+            raise tenancy.ChapterUnavailable(self.chapter.slug, "it was suspended while the job ran")
 
     def complete(self) -> None:
         """Complete the job in the current transaction: effect and completion are committed together, or neither.
@@ -62,3 +68,13 @@ class Work:
     def _in_a_transaction(self) -> None:
         if not connection.in_atomic_block:
             raise RuntimeError("fence() and complete() belong in the transaction of the effect: transaction.atomic().")
+
+
+@contextmanager
+def place(chapter_id: UUID) -> Iterator[Chapter | None]:
+    """A job's chapter, entered; the hub for the hub's own jobs."""
+    if chapter_id == HUB:
+        yield None
+        return
+    with tenancy.enter(chapter_id) as chapter:
+        yield chapter

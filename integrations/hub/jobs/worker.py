@@ -5,22 +5,19 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from integrations.hub import tenancy
-from integrations.hub.models import HUB, Chapter, Job
+from integrations.hub.models import Chapter, Job
 
 from . import backlog, claims, dead_letters, kinds, nudges, outcomes, wishes
 from .claims import Claim
 from .heartbeat import Heartbeat
 from .outcomes import Fail, LeaseLost, Retry
-from .work import Work
+from .work import Work, place
 
 log = logging.getLogger(__name__)
 TAKEN_OVER = "taken over by another worker"
@@ -51,7 +48,7 @@ def run(claim: Claim) -> None:
     body is not run, least of all in the hub."""
     began = time.monotonic()
     try:
-        with _place(claim.chapter_id) as chapter:
+        with place(claim.chapter_id) as chapter:
             outcome = _attempt(claim, chapter)
     except tenancy.ChapterUnavailable as error:
         outcome = _give_up(claim, str(error))
@@ -79,6 +76,8 @@ def _attempt(claim: Claim, chapter: Chapter | None) -> str:
         return TAKEN_OVER
     except Retry as wish:
         return _again(claim, outcomes.reason(wish), wish.after, forgiven=1)
+    except tenancy.ChapterUnavailable:
+        raise
     except Fail as error:
         return _give_up(claim, outcomes.reason(error))
     except Exception as error:  # noqa: BLE001 whatever a body raises is its job's outcome
@@ -111,16 +110,6 @@ def _give_up(claim: Claim, reason: str) -> str:
         return TAKEN_OVER
     log.warning("%s is a dead letter: %s", claim, reason)
     return "dead letter"
-
-
-@contextmanager
-def _place(chapter_id: UUID) -> Iterator[Chapter | None]:
-    """The job's chapter, entered; the hub for the hub's own jobs."""
-    if chapter_id == HUB:
-        yield None
-        return
-    with tenancy.enter(chapter_id) as chapter:
-        yield chapter
 
 
 def _wake_another() -> bool:

@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from integrations import hub, registry
@@ -32,7 +31,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("chapter", help="Slug of the chapter")
         parser.add_argument("provider", help="Slug of the provider")
-        parser.add_argument("resource", nargs="?", help="One resource; all of them when left out")
+        parser.add_argument("resource", nargs="?", help="One resource; all that are switched on when left out")
         parser.add_argument(
             "--connection", help="Name or id, where the chapter has several connections of the provider"
         )
@@ -61,7 +60,7 @@ class Command(BaseCommand):
     def _sync(self, options: dict[str, Any]) -> list[SyncRun]:
         provider = _provider(options["provider"])
         connection = _connection(provider, options["chapter"], options["connection"])
-        resources = _resources(provider, options["resource"])
+        resources = _resources(connection, provider, options["resource"])
         runs: list[SyncRun] = []
         with _bars(connection.name) as bars:
             for resource in resources:
@@ -107,9 +106,9 @@ def _is(text: str, key: UUID) -> bool:
         return False
 
 
-def _resources(provider: Provider, wanted: str | None) -> list[Resource]:
+def _resources(connection: Connection, provider: Provider, wanted: str | None) -> list[Resource]:
     if wanted is None:
-        return services.in_order(provider)
+        return services.switched_on(connection, provider)
     try:
         return [provider.resource(wanted)]
     except KeyError:
@@ -118,25 +117,14 @@ def _resources(provider: Provider, wanted: str | None) -> list[Resource]:
 
 
 def _begun(connection: Connection, resource: Resource, options: dict[str, Any]) -> SyncRun:
-    unfinished = SyncRun.objects.filter(
-        connection=connection, resource=resource.name, state__in=services.UNFINISHED
-    ).order_by("-created_at")
-    if any(services.is_alive(run) for run in unfinished):
+    run = services.run_here(
+        connection, resource, full=options["full"], plan_only=options["plan"], approved=options["approve"]
+    )
+    if run is None:
         raise CommandError(
             f"The {resource.name} of '{connection.name}' are being read already: wait for that run, or cancel it."
         )
-    unfinished.update(state=SyncRun.State.FAILED, message=services.LOST, finished_at=timezone.now())
-    if options["approve"]:
-        planned = SyncRun.objects.filter(connection=connection, resource=resource.name, state=SyncRun.State.PLANNED)
-        planned.update(state=SyncRun.State.SUCCEEDED)
-    return SyncRun.objects.create(
-        connection=connection,
-        resource=resource.name,
-        trigger=SyncRun.Trigger.COMMAND,
-        full=options["full"] or options["approve"],
-        plan_only=options["plan"],
-        approved=options["approve"],
-    )
+    return run
 
 
 @contextmanager
