@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import IntegrityError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -151,8 +150,6 @@ def _connect(
         )
     except services.ConnectError as refused:
         raise _refused(refused, "pointer") from None
-    except IntegrityError:  # the same request, sent twice at once
-        raise Problem(409, "Another connection has just taken this name.", kind="name-taken") from None
     return Response(ConnectionSerializer(connection).data, status=201)
 
 
