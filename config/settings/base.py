@@ -68,6 +68,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIDDLEWARE = [
     "integrations.marketplace.csp.ContentSecurityPolicyMiddleware",
     "integrations.api.problems.ProblemMiddleware",
+    "integrations.hub.middleware.StorableTextMiddleware",
     "integrations.hub.middleware.ChapterMiddleware",
     "integrations.marketplace.clock.ChapterTimeMiddleware",
     "django.middleware.security.SecurityMiddleware",
