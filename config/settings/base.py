@@ -134,6 +134,9 @@ SECURE_CSP = {
     "base-uri": ["'none'"],
 }
 
+DEFAULT_EXCEPTION_REPORTER = "integrations.error_reports.Report"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "integrations.error_reports.ReportFilter"
+
 # --- secrets ----------------------------------------------------------------------------------------------------------
 # "<key id>:<base64 of 32 bytes>", comma-separated, newest first: all decrypt, the first encrypts.
 MASTER_KEYS = env("MASTER_KEYS", default="") or DEFAULT_MASTER_KEYS
