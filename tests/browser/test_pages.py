@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
 from playwright.sync_api import expect
 
 from integrations import hub
 from integrations.connections.models import Connection
 from integrations.marketplace.urls import urlpatterns
+from integrations.sync.models import SyncRun
 from tests.marketplace.staging import make_connection, make_history, make_run
 
 pytestmark = pytest.mark.browser
@@ -81,6 +83,23 @@ def test_no_page_scrolls_sideways(visit, pages):
             if ours and page.evaluate("document.documentElement.scrollWidth") > width:
                 too_wide.append((name, scheme, width))
     assert too_wide == []
+
+
+def test_no_column_is_cut_off_at_a_desk(visit, pages, place):
+    """Whoever asked may have a long name."""
+    with hub.enter(place.sydney):
+        asker = User.objects.create(username="membership.and.events.secretary@sydney-chapter.example.org")
+        SyncRun.objects.update(triggered_by=asker)
+    page = visit().page
+    cut_off = []
+    for name in ("connection", "runs", "mappings", "admin-connection"):
+        page.goto(pages.url + pages[name])
+        cut_off += [
+            (name, box.get_attribute("aria-label"))
+            for box in page.locator(".house .scroll").all()
+            if box.evaluate("box => box.scrollWidth > box.clientWidth + 1")
+        ]
+    assert cut_off == []
 
 
 def test_axe_finds_nothing(visit, pages):
