@@ -71,13 +71,17 @@ def wanted_scopes(auth: OAuth2, connection: Connection) -> list[str]:
     return [scope.name for scope in auth.scopes if may_write or not scope.write]
 
 
-def finish(params: Mapping[str, str], browser: str, user: Any = None) -> tuple[Connection, OAuthState]:
+def finish(
+    params: Mapping[str, str], browser: str, user: Any = None, provider: str = ""
+) -> tuple[Connection, OAuthState]:
     """What the vendor sent the browser back with. ConnectError says what went wrong; the state is used up either way."""
     state = states.claim(str(params.get("state", "")), browser, hub.current(), getattr(user, "pk", None))
     with hub.enter(state.chapter) as chapter:
         connection = Connection.objects.filter(pk=state.connection_id).first()
         if connection is None:
             raise ConnectError("The connection was removed meanwhile. Begin it again.")
+        if provider not in {"", connection.provider}:
+            raise ConnectError(states.REFUSED)
         try:
             caller = Caller.of(connection, chapter)
             auth = caller.sign_in(OAuth2.kind)

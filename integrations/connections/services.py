@@ -109,9 +109,10 @@ def begin_oauth(
         raise ConnectError(str(error)) from None
 
 
-def finish_oauth(*, params: Mapping[str, str], browser: str, user: Any = None) -> Connection:
-    """What the vendor sent the browser back with becomes a connection. `user`: who is signed in here now."""
-    connection, _ = authorisation.finish(params, browser, user)
+def finish_oauth(*, params: Mapping[str, str], browser: str, user: Any = None, provider: str = "") -> Connection:
+    """What the vendor sent the browser back with becomes a connection. `user`: who is signed in here now; `provider`: the
+    slug it must have been begun for, where that is known."""
+    connection, _ = authorisation.finish(params, browser, user, provider)
     return connection
 
 

@@ -242,6 +242,16 @@ class ProviderAppForm(forms.ModelForm):
             raise forms.ValidationError("A new app needs its client secret, as the vendor gave it.")
         return secret
 
+    def clean(self) -> dict[str, Any]:
+        """A secret is told only to the vendor it was entered for."""
+        cleaned = super().clean() or self.cleaned_data
+        moved = {"provider", "environment"} & set(self.changed_data) and not self.instance._state.adding
+        if moved and not cleaned.get("new_secret"):
+            self.add_error(
+                "new_secret", "The stored secret belongs to another vendor or environment: enter this one's."
+            )
+        return cleaned
+
     def save(self, commit: bool = True) -> ProviderApp:
         if secret := self.cleaned_data["new_secret"]:
             self.instance.client_secret = secret

@@ -30,7 +30,8 @@ class ChapterMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path_info == "/healthz":
             return health()
-        host = request.get_host().rpartition(":")[0] or request.get_host()
+        asked = request.get_host().lower()
+        host = asked.rpartition(":")[0] or asked
         connection.set_schema_to_public()
         if host == settings.HUB_DOMAIN:
             request.urlconf = settings.HUB_URLCONF  # type: ignore[attr-defined]

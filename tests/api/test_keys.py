@@ -125,6 +125,7 @@ def test_the_admin_shows_a_new_key_once_and_keeps_it_out_of_cookies(administrato
     token = keys.TOKEN.search(page.content.decode())[0]
     assert "no-store" in page["Cache-Control"]
     assert token not in str(page.cookies)
+    assert "no-store" in Caller(sydney, token).get("integrations")["Cache-Control"]
     assert Caller(sydney, token).get("integrations").status_code == 403
     with hub.enter(sydney):
         key = ApiKey.objects.get()

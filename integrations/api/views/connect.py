@@ -121,7 +121,7 @@ class Callback(ApiView):
         _needs_a_person(request)
         try:
             connection = services.finish_oauth(
-                params=request.query_params.dict(), browser=browser_of(request), user=request.user
+                params=request.query_params.dict(), browser=browser_of(request), user=request.user, provider=slug
             )
         except services.ConnectError as refused:
             raise _refused(refused, "parameter") from None
