@@ -43,8 +43,7 @@ def arrived(request: HttpRequest, slug: str) -> HttpResponse:
     """Back from the vendor, signed in: on to the connection, which had no address of its own when the person left."""
     provider = access.provider_or_404(slug)
     access.require(request.user, "connect", provider)
-    name = request.GET.get("name", "").replace("\x00", "")
-    return _connected(request, get_object_or_404(Connection, provider=slug, name=name))
+    return _connected(request, get_object_or_404(Connection, provider=slug, name=request.GET.get("name", "")))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
