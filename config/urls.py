@@ -16,4 +16,4 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("integrations.api.urls")),
 ]
-# The error pages are templates/403.html, 404.html and 500.html: Django's own handlers show them.
+# The error pages are templates/400.html, 403.html, 404.html and 500.html: Django's own handlers show them.

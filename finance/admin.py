@@ -85,15 +85,9 @@ class InvoiceAdmin(ReadOnlyAdmin):
 @admin.register(models.Payment)
 class PaymentAdmin(ReadOnlyAdmin):
     list_display: ClassVar = [
-        "processor_ref",
-        "party",
-        "invoice",
-        "method",
-        "status",
-        "occurred_at",
-        "amount",
-        "refunded",
-    ]
+        "party", "amount", "status", "occurred_at", "method", "invoice", "refunded", "processor_ref",
+    ]  # fmt: skip
+    list_display_links: ClassVar = ["party", "amount"]
     list_filter: ClassVar = ["status", "direction", "method", "currency", "livemode"]
     search_fields: ClassVar = ["=processor_ref", "reference", "description", "party__name"]
     date_hierarchy = "occurred_at"

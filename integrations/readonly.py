@@ -27,11 +27,23 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return False
 
 
+class UsableConnections(admin.RelatedFieldListFilter):
+    """Offers the names of the connections whose rows the person sees, and no others."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        usable = {"provider__in": roles.usable_providers(request.user)}
+        choices: list[tuple[str, str]] = field.get_choices(include_blank=False, limit_choices_to=usable)
+        return choices
+
+
 class OfConnectionAdmin(ReadOnlyAdmin):
     """Rows of connections: a person sees those of the kinds of provider that their roles work with."""
 
     provider_path: ClassVar[str] = "connection__provider"
     list_select_related: ClassVar[Any] = ["connection"]
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        return [("connection", UsableConnections) if one == "connection" else one for one in self.list_filter]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         usable = roles.usable_providers(request.user)

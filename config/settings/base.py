@@ -68,6 +68,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIDDLEWARE = [
     "integrations.marketplace.csp.ContentSecurityPolicyMiddleware",
     "integrations.api.problems.ProblemMiddleware",
+    "integrations.hub.middleware.StorableTextMiddleware",
     "integrations.hub.middleware.ChapterMiddleware",
     "integrations.marketplace.clock.ChapterTimeMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -132,6 +133,9 @@ SECURE_CSP = {
     "frame-ancestors": ["'none'"],
     "base-uri": ["'none'"],
 }
+
+DEFAULT_EXCEPTION_REPORTER = "integrations.error_reports.Report"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "integrations.error_reports.ReportFilter"
 
 # --- secrets ----------------------------------------------------------------------------------------------------------
 # "<key id>:<base64 of 32 bytes>", comma-separated, newest first: all decrypt, the first encrypts.

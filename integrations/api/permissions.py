@@ -17,7 +17,8 @@ from .scopes import SCOPES
 
 
 class HasScope(BasePermission):
-    """A view declares `scopes = {"GET": "integrations:read", ...}`; a method it does not have is refused later, with 405.
+    """A view declares `scopes = {"GET": "integrations:read", ...}`. A method that it has and says nothing about is nobody's;
+    one that it does not have is refused later, with 405.
 
     A key needs the scope, a person the act that goes with it.
     """
@@ -27,7 +28,7 @@ class HasScope(BasePermission):
             return False
         name = scope_of(request, view)
         if name is None:
-            return True
+            return request.method == "OPTIONS" or not hasattr(view, str(request.method).lower())
         if is_key(request):
             self.message = f"This API key lacks the scope '{name}'."
             return name in request.auth.scopes

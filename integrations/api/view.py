@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 class ApiView(APIView):
     """`scopes`: method -> the scope it takes. `asks_the_vendor`: its answers may be the vendor's refusals.
 
-    Times are in UTC, whatever zone the chapter's pages show.
+    Times are in UTC, whatever zone the chapter's pages show. Answers are kept by nobody on the way.
     """
 
     scopes: ClassVar[dict[str, str]]
@@ -20,4 +20,6 @@ class ApiView(APIView):
 
     def dispatch(self, *args: Any, **kwargs: Any) -> Any:
         with timezone.override(UTC):
-            return super().dispatch(*args, **kwargs)
+            response = super().dispatch(*args, **kwargs)
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response

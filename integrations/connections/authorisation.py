@@ -14,13 +14,13 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from integrations import hub, registry
+from integrations import hub
 from integrations.encryption import Secret
 from integrations.http.budget import PERSON
 from integrations.http.caller import Caller
 from integrations.http.door import Door, fill
 from integrations.hub.models import Chapter, OAuthState, ProviderApp
-from integrations.provider import OAuth2, Provider, ProviderError
+from integrations.provider import OAuth2, ProviderError
 
 from . import accounts, credentials, provider_apps, rows, states, status, token_endpoint
 from .errors import ConnectError
@@ -71,21 +71,26 @@ def wanted_scopes(auth: OAuth2, connection: Connection) -> list[str]:
     return [scope.name for scope in auth.scopes if may_write or not scope.write]
 
 
-def finish(params: Mapping[str, str], browser: str, user: Any = None) -> tuple[Connection, OAuthState]:
+def finish(
+    params: Mapping[str, str], browser: str, user: Any = None, provider: str = ""
+) -> tuple[Connection, OAuthState]:
     """What the vendor sent the browser back with. ConnectError says what went wrong; the state is used up either way."""
     state = states.claim(str(params.get("state", "")), browser, hub.current(), getattr(user, "pk", None))
     with hub.enter(state.chapter) as chapter:
         connection = Connection.objects.filter(pk=state.connection_id).first()
         if connection is None:
             raise ConnectError("The connection was removed meanwhile. Begin it again.")
-        provider, auth = _declared(connection)
-        if params.get("error") or not params.get("code"):
-            raise ConnectError(
-                f"{provider.name} was not connected: the request was not approved there. "
-                f"'{connection.name}' is as it was before."
-            )
+        if provider not in {"", connection.provider}:
+            raise ConnectError(states.REFUSED)
         try:
-            _take_in(connection, state, chapter, auth, code=str(params["code"]), user=user)
+            caller = Caller.of(connection, chapter)
+            auth = caller.sign_in(OAuth2.kind)
+            if params.get("error") or not params.get("code"):
+                raise ConnectError(
+                    f"{caller.provider.name} was not connected: the request was not approved there. "
+                    f"'{connection.name}' is as it was before."
+                )
+            _take_in(connection, state, chapter, caller, auth, code=str(params["code"]))
         except ProviderError as error:
             raise ConnectError(str(error)) from None
     return connection, state
@@ -97,20 +102,11 @@ def local(return_to: str) -> str:
     return return_to if fine else HOME
 
 
-def _declared(connection: Connection) -> tuple[Provider, OAuth2]:
-    provider = registry.get(connection.provider)
-    auth = provider.auth_of("oauth2")
-    if not isinstance(auth, OAuth2):
-        raise ConnectError(f"{provider.name} has no sign-in of that kind.")
-    return provider, auth
-
-
 def _take_in(
-    connection: Connection, state: OAuthState, chapter: Chapter, auth: OAuth2, *, code: str, user: Any
+    connection: Connection, state: OAuthState, chapter: Chapter, caller: Caller, auth: Any, *, code: str
 ) -> None:
     """The code becomes a token, the token an account; all of it is kept together, or nothing."""
-    caller = Caller.of(connection, chapter)
-    app = provider_apps.get(state.app_id, caller.provider)
+    app = provider_apps.get(state.app_id, caller)
     granted = _exchange(auth, app, caller, connection=connection, state=state, code=code)
     obtained = timezone.now()
     ends = None if granted.lifetime is None else obtained + timedelta(seconds=granted.lifetime)

@@ -34,8 +34,7 @@ def check(provider: Provider, auth: Auth, given: Mapping[str, str]) -> tuple[dic
         raise ConnectError(f"{provider.name} cannot be connected with this: check what was typed in.", wrong)
     values = {field["name"]: typed.pop(field["name"]) for field in _address(provider, auth)}
     if isinstance(auth, ApiKey):
-        match = re.fullmatch(auth.pattern, typed["key"])
-        values |= {name: value for name, value in (match.groupdict() if match else {}).items() if value}
+        values |= auth.values(typed["key"])
     if isinstance(auth, BasicAuth):
         typed = {"username": auth.username or typed["username"], "password": auth.password or typed["password"]}
     return typed, values

@@ -86,7 +86,7 @@ class Tokens:
 
 def stored(connection: Connection, chapter: Chapter, caller: Caller, *, probe: bool = False) -> Keys:
     """The connection's own keys. AuthExpired when it has none."""
-    auth = caller.provider.auth_of(connection.auth_kind)
+    auth = caller.sign_in(connection.auth_kind)
     credential = credentials.stored(connection)
     if credential is None:
         raise AuthExpired(caller.sentence("is not connected", "Connect it."))

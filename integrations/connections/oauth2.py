@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -20,12 +20,13 @@ from django.db import connection as database
 from django.utils import timezone
 from psycopg.errors import LockNotAvailable
 
-from integrations import hub, registry
+from integrations import hub
 from integrations.encryption import Secret
 from integrations.http.caller import Caller
 from integrations.http.door import fill
 from integrations.http.transport import AGAIN_LATER
 from integrations.provider import AuthExpired, ClientCredentials, OAuth2, ProviderError, Temporary
+from integrations.provider.auth import Auth
 
 from . import credentials, provider_apps, status, token_endpoint
 from .apart import apart
@@ -104,7 +105,7 @@ class _Refresh:
 
     connection: Connection
     credential: Credential
-    secret: dict[str, Any]
+    secret: dict[str, Any] = field(repr=False)
     caller: Caller
 
     @classmethod
@@ -117,26 +118,25 @@ class _Refresh:
         )
 
     def run(self) -> Token | ProviderError:
-        auth = registry.get(self.connection.provider).auth_of(self.connection.auth_kind)
         try:
-            granted = self._ask(auth)
+            granted = self._ask(self.caller.sign_in(self.connection.auth_kind))
         except InvalidGrant as error:
             return self._expired(str(error))
-        except ConnectError as error:
-            return self._expired_because(error.message)
+        except (ConnectError, AuthExpired) as error:
+            return self._expired_because(str(error))
         except ProviderError as error:
             if getattr(error, "outcome_unknown", False):
                 self._remember_loss()
             return error
         return self._save(granted)
 
-    def _ask(self, auth: Any) -> Granted:
+    def _ask(self, auth: Auth) -> Granted:
         if isinstance(auth, ClientCredentials):
             app = App(client_id=self.secret["client_id"], client_secret=Secret(self.secret["client_secret"]))
             return token_endpoint.client_credentials(auth, app, self.caller)
         if not isinstance(auth, OAuth2) or not auth.refresh or not self.secret.get("refresh_token"):
             raise InvalidGrant
-        row = provider_apps.get(self.connection.app_id, self.caller.provider)
+        row = provider_apps.get(self.connection.app_id, self.caller)
         app = App(client_id=row.client_id, client_secret=row.client_secret, proof=auth.token_auth)
         url = fill(auth.token, self.connection.values, self.caller)
         old = Secret(self.secret["refresh_token"])

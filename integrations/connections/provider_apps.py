@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db.models import F, Q
 
+from integrations.http.caller import Caller
 from integrations.hub.models import Chapter, ProviderApp
 from integrations.provider import Provider
 
@@ -37,11 +38,12 @@ def find(provider: Provider, environment: str, chapter: Chapter) -> ProviderApp:
     return found
 
 
-def get(app_id: UUID | None, provider: Provider) -> ProviderApp:
-    """The app that minted a token: no other can refresh it. ConnectError when it is gone."""
-    found = ProviderApp.objects.filter(pk=app_id).first() if app_id else None
+def get(app_id: UUID | None, caller: Caller) -> ProviderApp:
+    """The app that minted a token: no other can refresh it. ConnectError when it is gone, or is now another vendor's or
+    environment's: its secret is told to nobody else."""
+    found = ProviderApp.objects.filter(pk=app_id, provider=caller.provider.slug, environment=caller.environment).first()
     if found is None:
         raise ConnectError(
-            f"The {provider.name} app this connection signed in with is no longer registered: reconnect it."
+            f"The {caller.provider.name} app this connection signed in with is no longer registered: reconnect it."
         )
     return found

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.db import IntegrityError, transaction
 
 from integrations.hub.models.providers import Environment
 from integrations.provider import Provider
 
 from .errors import ConnectError
-from .models import Connection
+from .models import Connection, Credential
 
 # Not status (status.py alone writes it), nor what a sync writes meanwhile.
 _KEPT = (
@@ -38,12 +39,25 @@ def find(provider: Provider, name: str, environment: str, connection: Connection
             f"There is a {provider.name} connection called '{name}' already.",
             {"name": "Choose another name, or reconnect the one that has it."},
         )
+    if known.environment != environment and Credential.objects.filter(pk=known.pk).exists():
+        raise ConnectError(
+            f"'{name}' has been signed in to the {known.environment} environment and waits for its account.",
+            {"name": "Choose another name, or the account of the one that has it."},
+        )
     known.environment = environment
     return known
 
 
 def keep(connection: Connection) -> None:
+    """ConnectError when another request has just made a connection of that name."""
     if connection._state.adding:
-        connection.save()
+        try:
+            with transaction.atomic():
+                connection.save()
+        except IntegrityError:
+            raise ConnectError(
+                f"Another connection called '{connection.name}' has just been made.",
+                {"name": "Another connection already has this name. Choose a different one."},
+            ) from None
     else:
         connection.save(update_fields=_KEPT)

@@ -48,7 +48,7 @@ class TestResult:
 
 def credential_fields(provider: str, auth_kind: str) -> list[dict[str, Any]]:
     """The form for a kind of sign-in: `{name, label, secret, hint, pattern}` each. Empty where nothing is typed in."""
-    declared = registry.get(provider)
+    declared = _declared(provider)
     return fields_of(declared, _auth(declared, auth_kind))
 
 
@@ -68,7 +68,7 @@ def connect_with_secret(
 
     Where it opens several accounts and none is named, the connection waits, disconnected, for `choose_account`.
     """
-    declared = registry.get(provider)
+    declared = _declared(provider)
     auth = _auth(declared, auth_kind)
     if isinstance(auth, OAuth2):
         raise ConnectError(f"{declared.name} is connected by signing in there, not by typing in a secret.")
@@ -91,7 +91,7 @@ def begin_oauth(
 
     `write` asks for the scopes to write as well; None keeps what the connection is set to.
     """
-    declared = registry.get(provider)
+    declared = _declared(provider)
     auth = _auth(declared, OAuth2.kind)
     if not isinstance(auth, OAuth2):
         raise ConnectError(f"{declared.name} has no sign-in of that kind.")
@@ -99,19 +99,26 @@ def begin_oauth(
     row.auth_kind = row.auth_kind or auth.kind
     if write is not None:
         row.settings = {**row.settings, "write": write}
-    with transaction.atomic():
-        rows.keep(row)
-        return authorisation.address(row, auth, chapter=hub.inside(), user=user, browser=browser, return_to=return_to)
+    try:
+        with transaction.atomic():
+            rows.keep(row)
+            return authorisation.address(
+                row, auth, chapter=hub.inside(), user=user, browser=browser, return_to=return_to
+            )
+    except ProviderError as error:
+        raise ConnectError(str(error)) from None
 
 
-def finish_oauth(*, params: Mapping[str, str], browser: str, user: Any = None) -> Connection:
-    """What the vendor sent the browser back with becomes a connection. `user`: who is signed in here now."""
-    connection, _ = authorisation.finish(params, browser, user)
+def finish_oauth(*, params: Mapping[str, str], browser: str, user: Any = None, provider: str = "") -> Connection:
+    """What the vendor sent the browser back with becomes a connection. `user`: who is signed in here now; `provider`: the
+    slug it must have been begun for, where that is known."""
+    connection, _ = authorisation.finish(params, browser, user, provider)
     return connection
 
 
 def accounts(connection: Connection) -> list[dict[str, str]]:
-    """`{"id", "name"}` of the vendor's accounts this connection's credential opens. Raises ProviderError."""
+    """`{"id", "name"}` of the vendor's accounts this connection's credential opens. Raises ProviderError, also where the
+    provider, or its way to sign in, is no longer there."""
     door = _door(connection)
     try:
         return _accounts.ask(door)
@@ -125,7 +132,7 @@ def choose_account(connection: Connection, account_id: str) -> Connection:
         choices = accounts(connection)
     except ProviderError as error:
         raise ConnectError(str(error)) from None
-    chosen = _accounts.pick(connection, choices, account_id, registry.get(connection.provider).name)
+    chosen = _accounts.pick(connection, choices, account_id, _declared(connection.provider).name)
     if chosen is None or chosen["id"] != account_id:
         raise ConnectError("Choose one of the accounts.", {"account_id": "Choose one of the accounts."})
     _accounts.settle(connection, chosen)
@@ -164,6 +171,13 @@ def disconnect(connection: Connection, *, user: Any = None) -> None:
         disconnected.send(sender=Connection, connection=connection, user=user)
 
 
+def _declared(slug: str) -> Provider:
+    try:
+        return registry.get(slug)
+    except registry.UnknownProvider:
+        raise ConnectError(f"The provider '{slug}' is not installed here.") from None
+
+
 def _auth(provider: Provider, kind: str) -> Auth:
     try:
         return provider.auth_of(kind)
@@ -181,16 +195,16 @@ def _door(connection: Connection) -> Door:
 
 def _revoke(connection: Connection) -> None:
     credential = credentials.stored(connection)
-    if credential is None or connection.auth_kind != OAuth2.kind or connection.provider not in registry.all_providers():
-        return
-    caller = Caller.of(connection, hub.inside())
-    auth, secret = caller.provider.auth_of(connection.auth_kind), credentials.opened(credential)
-    token = secret.get("refresh_token") or secret.get("access_token")
-    if not isinstance(auth, OAuth2) or not auth.revoke or not token:
+    if credential is None:
         return
     try:
-        row = provider_apps.get(connection.app_id, caller.provider)
-    except ConnectError:
+        caller = Caller.of(connection, hub.inside())
+        auth, secret = caller.sign_in(connection.auth_kind), credentials.opened(credential)
+        token = secret.get("refresh_token") or secret.get("access_token")
+        if not isinstance(auth, OAuth2) or not auth.revoke or not token:
+            return
+        row = provider_apps.get(connection.app_id, caller)
+    except (ConnectError, ProviderError):  # it is wiped here whatever is left of the provider or its app
         return
     app = App(client_id=row.client_id, client_secret=row.client_secret, proof=auth.token_auth)
     token_endpoint.revoke(auth.revoke, app, caller, Secret(token))

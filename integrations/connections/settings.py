@@ -29,9 +29,10 @@ def chosen_settings(connection: Connection, provider: Provider) -> dict[str, Any
 
 def save_settings(connection: Connection, provider: Provider, values: Mapping[str, Any]) -> Connection:
     """Replace what the chapter chose. SettingsRefused, and nothing saved, when the provider's schema is not satisfied."""
-    if errors := mistakes(provider.settings, values):
-        raise SettingsRefused(errors)
     offered = provider.settings.get("properties", {})
+    # Nothing beside what is offered, whatever the schema leaves open: the platform's own notes stand beside it.
+    if errors := mistakes({**provider.settings, "properties": offered, "additionalProperties": False}, values):
+        raise SettingsRefused(errors)
     with transaction.atomic():
         row = Connection.objects.select_for_update().get(pk=connection.pk)
         ours = {name: value for name, value in row.settings.items() if name not in offered}

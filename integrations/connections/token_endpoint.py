@@ -26,6 +26,8 @@ from integrations.http.transport import AGAIN_LATER, Transport
 from integrations.provider import ClientCredentials, Permanent, ProviderError, Temporary
 
 _LATER = frozenset(["temporarily_unavailable", "server_error"])
+_TIMES = ("expires_in", "expires_at")
+_LONGEST_LIFE = 10 * 365 * 86_400.0  # a date must stay one, whatever number a vendor sends
 _BAD_CLIENT = frozenset(["invalid_client", "unauthorized_client"])
 
 
@@ -168,7 +170,7 @@ def _granted(
     return Granted(
         access=Secret(access),
         refresh=Secret(renewed) if isinstance(renewed, str) and renewed else None,
-        lifetime=float(lifetime) if isinstance(lifetime, (int, float)) and lifetime > 0 else None,
+        lifetime=float(lifetime) if lifetime and lifetime > 0 else None,
         scopes=tuple(names) or None,
     )
 
@@ -203,12 +205,20 @@ def _unreadable(caller: Caller, response: Response, secrets: tuple[str, ...], re
 
 
 def _whole_seconds(response: Response) -> Response:
-    """Some vendors send `"expires_in": "1800"`, as text, and the library refuses that."""
+    """With `expires_in` as the library can take it: some vendors send "1800", as text, or no number at all."""
     try:
         body = response.json()
-        if isinstance(body, dict) and isinstance(body.get("expires_in"), str):
-            body["expires_in"] = int(body["expires_in"])
-            response._content = json.dumps(body).encode()
     except ValueError:
-        pass  # the library says what is wrong with it
+        return response  # the library says what is wrong with it
+    if isinstance(body, dict) and not body.keys().isdisjoint(_TIMES):
+        seconds = _seconds(body.get("expires_in"))
+        kept = {name: value for name, value in body.items() if name not in _TIMES}
+        response._content = json.dumps(kept if seconds is None else {**kept, "expires_in": seconds}).encode()
     return response
+
+
+def _seconds(value: Any) -> int | None:
+    try:
+        return int(min(float(value), _LONGEST_LIFE))
+    except (TypeError, ValueError, OverflowError):
+        return None

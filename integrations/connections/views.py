@@ -13,14 +13,12 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.urls import NoReverseMatch, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from . import authorisation, states
 from .browser import COOKIE
 from .errors import ConnectError
-from .models import Connection
 
 FINISH = "/oauth/finish"
 _PASSED_ON = ("code", "state", "error", "error_description", "scope")
@@ -47,20 +45,10 @@ def callback(request: HttpRequest) -> HttpResponse:
 def finish(request: HttpRequest) -> HttpResponse:
     """At the chapter: the code becomes a connection, and the person goes back to where they began."""
     try:
-        connection, state = authorisation.finish(request.GET.dict(), request.COOKIES.get(COOKIE, ""), request.user)
+        _, state = authorisation.finish(request.GET.dict(), request.COOKIES.get(COOKIE, ""), request.user)
     except ConnectError as error:
         return _problem(request, error.message)
-    return _unreferred(HttpResponseRedirect(_next(connection, state.return_to)))
-
-
-def _next(connection: Connection, return_to: str) -> str:
-    """Where they began; but first to the connection's page when an account has to be chosen."""
-    if connection.status == Connection.Status.CONNECTED:
-        return return_to
-    try:
-        return reverse("marketplace:connection", args=[connection.pk])
-    except NoReverseMatch:
-        return return_to
+    return _unreferred(HttpResponseRedirect(authorisation.local(state.return_to)))
 
 
 def _problem(request: HttpRequest, message: str) -> HttpResponse:

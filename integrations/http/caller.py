@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from integrations import registry
-from integrations.provider import Provider
+from integrations.provider import AuthExpired, Permanent, Provider
+from integrations.provider.auth import Auth
 
 if TYPE_CHECKING:
     from integrations.connections.models import Connection
@@ -28,8 +29,16 @@ class Caller:
 
     @classmethod
     def of(cls, connection: Connection, chapter: Chapter, resource: str = "") -> Caller:
+        """Permanent when the connection's provider is no longer installed."""
+        try:
+            provider = registry.get(connection.provider)
+        except registry.UnknownProvider:
+            raise Permanent(
+                f"The provider '{connection.provider}' is not installed here any more (chapter {chapter.name}, connection "
+                f"'{connection.name}'). Whoever runs this server puts it back."
+            ) from None
         return cls(
-            provider=registry.get(connection.provider),
+            provider=provider,
             chapter=chapter.name,
             connection=connection.name,
             connection_id=connection.pk,
@@ -37,6 +46,13 @@ class Caller:
             account=connection.account_id or str(connection.pk),
             resource=resource,
         )
+
+    def sign_in(self, kind: str) -> Auth:
+        """The provider's declaration of that kind. AuthExpired when it no longer has it."""
+        try:
+            return self.provider.auth_of(kind)
+        except KeyError:
+            raise AuthExpired(self.sentence(f"is no longer connected by '{kind}'", "Reconnect it.")) from None
 
     def sentence(self, happened: str, remedy: str) -> str:
         """`Xero did not answer (chapter Sydney, connection 'Ledger'). It is tried again by itself.`"""

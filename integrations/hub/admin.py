@@ -174,6 +174,10 @@ class ChapterAdmin(admin.ModelAdmin):
     inlines: ClassVar = [Domains]
     actions: ClassVar = ["suspend", "activate"]
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Not by the keys: a list narrowed by a column tells, answer by answer, what stands in it."""
+        return not lookup.startswith("data_key") and super().lookup_allowed(lookup, value, request)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -237,6 +241,16 @@ class ProviderAppForm(forms.ModelForm):
         if not secret and self.instance._state.adding:
             raise forms.ValidationError("A new app needs its client secret, as the vendor gave it.")
         return secret
+
+    def clean(self) -> dict[str, Any]:
+        """A secret is told only to the vendor it was entered for."""
+        cleaned = super().clean() or self.cleaned_data
+        moved = {"provider", "environment"} & set(self.changed_data) and not self.instance._state.adding
+        if moved and not cleaned.get("new_secret"):
+            self.add_error(
+                "new_secret", "The stored secret belongs to another vendor or environment: enter this one's."
+            )
+        return cleaned
 
     def save(self, commit: bool = True) -> ProviderApp:
         if secret := self.cleaned_data["new_secret"]:

@@ -11,7 +11,8 @@ class HubConfig(AppConfig):
         from django.apps import apps
         from django.db.models.signals import post_migrate
 
-        from . import checks  # noqa: F401 registers the system checks
+        from . import content_types  # checks: registers the system checks
         from .jobs import beat, messages  # noqa: F401 registers the Celery tasks
 
+        content_types.separate()
         post_migrate.connect(beat.set_up_after_migrate, sender=apps.get_app_config("django_celery_beat"))

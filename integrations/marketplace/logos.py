@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 from functools import cache
-from pathlib import Path
 
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import condition, require_safe
@@ -25,8 +22,7 @@ def logo_of(slug: str) -> bytes | None:
     """The SVG of a declared provider; None where it has none. The slug is looked up, never joined to a path unseen."""
     if slug not in registry.all_providers():
         return None
-    package = importlib.import_module(f"{settings.PROVIDERS_PACKAGE}.{slug.replace('-', '_')}")
-    path = Path(package.__path__[0]) / "logo.svg"
+    path = registry.folder(slug) / "logo.svg"
     return path.read_bytes() if path.is_file() else None
 
 

@@ -10,11 +10,12 @@ from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, include, path
 
 from integrations import hub
+from integrations.sites import CarefulSite
 
 from .faces import Face, View
 
 
-class ChapterSite(admin.AdminSite):
+class ChapterSite(CarefulSite):
     """The default site: what registers itself with Django's decorator lands here. It opens only inside a chapter."""
 
     site_header = site_title = "Chapterhouse"
@@ -30,13 +31,11 @@ class ChapterSite(admin.AdminSite):
         return {**super().each_context(request), "site_header": chapter.name if chapter else self.site_header}
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        """The marketplace at `/admin/marketplace/`, before the site's own catch-all; without "view on site", which would look
-        for any row of any table and has nothing to show."""
+        """The marketplace at `/admin/marketplace/`, before the site's own catch-all."""
         from .urls import pages
 
         inside = include((pages(ADMIN), "marketplace"), namespace="marketplace")
-        kept = [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
-        return [path("marketplace/", inside), *kept]
+        return [path("marketplace/", inside), *super().get_urls()]
 
 
 def _guard(view: View) -> View:

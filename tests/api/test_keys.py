@@ -6,7 +6,8 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib import admin as django_admin
+from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
@@ -124,6 +125,7 @@ def test_the_admin_shows_a_new_key_once_and_keeps_it_out_of_cookies(administrato
     token = keys.TOKEN.search(page.content.decode())[0]
     assert "no-store" in page["Cache-Control"]
     assert token not in str(page.cookies)
+    assert "no-store" in Caller(sydney, token).get("integrations")["Cache-Control"]
     assert Caller(sydney, token).get("integrations").status_code == 403
     with hub.enter(sydney):
         key = ApiKey.objects.get()
@@ -156,6 +158,27 @@ def test_a_person_gives_only_the_scopes_they_have(sydney, signed_in):
         "/admin/integrations/apikey/add/", wanted | {"scopes": ["integrations:read"]}, headers=host
     )
     assert keys.TOKEN.search(page.content.decode())
+
+
+def test_the_form_of_one_person_is_not_changed_by_anothers(sydney, signed_in, rf):
+    """Threads of one process make such forms at the same time, also for other chapters."""
+    with hub.enter(sydney):
+        page = django_admin.site.get_model_admin(ApiKey)
+        less, more = (rf.get("/") for _ in range(2))
+        less.user = User.objects.create_user("less")
+        less.user.user_permissions.add(Permission.objects.get(codename="view_connection"))
+        more.user = User.objects.create_superuser("more")
+        form = page.get_form(less)
+        page.get_form(more)
+        assert [name for name, _ in form().fields["scopes"].choices] == ["integrations:read", "records:read"]
+
+
+@pytest.mark.parametrize("how", ["secret_hash", "secret_hash__startswith", "secret_hash__gt"])
+def test_a_list_of_keys_is_not_narrowed_by_their_hash(administrator, sydney, how):
+    with hub.enter(sydney):
+        key, _ = keys.issue(name="Website", scopes=["integrations:read"])
+    answer = administrator.get(f"/admin/integrations/apikey/?{how}={key.secret_hash[:1]}")
+    assert answer.status_code == 400
 
 
 def test_the_scopes_are_these():

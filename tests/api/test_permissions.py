@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import User
+from django.urls import URLResolver
 
+from integrations.api.permissions import HasScope
 from integrations.api.scopes import SCOPES
+from integrations.api.urls import urlpatterns
+from integrations.api.view import ApiView
 
 from .conftest import Caller, problem
 
 pytestmark = pytest.mark.django_db
 
+METHODS = ("get", "post", "put", "patch", "delete")
 # Method and path -> the scope it takes, for everything that the API can do.
 NEEDS = {
     "GET integrations": "integrations:read",
@@ -47,6 +53,38 @@ def test_a_key_without_the_scope_is_refused_and_the_scope_named(sydney, with_key
     found = problem(with_key(sydney, *others).ask(method, path, {}), 403)
     assert NEEDS[asked] in found["detail"]
     assert with_key(sydney, NEEDS[asked]).ask(method, path, b"").status_code != 403 or "oauth" in path
+
+
+def test_every_method_of_every_view_says_its_scope():
+    found = {type(view) for view in _views()}
+    unsaid = [
+        (view, name) for view in found for name in METHODS if hasattr(view, name) and name.upper() not in view.scopes
+    ]
+    assert len(found) > 20
+    assert unsaid == []
+    assert {scope for view in found for scope in view.scopes.values()} == set(SCOPES)
+
+
+def _views(patterns=urlpatterns):
+    for entry in patterns:
+        if isinstance(entry, URLResolver):
+            yield from _views(entry.url_patterns)
+        elif issubclass(entry.callback.cls, ApiView):
+            yield entry.callback.cls()
+
+
+def test_a_method_without_a_scope_is_nobodys(rf):
+    class Careless(ApiView):
+        scopes = {"GET": "integrations:read"}
+
+        def post(self, request):
+            pytest.fail("reached")
+
+    request = rf.post("/")
+    request.user, request.auth = User(is_superuser=True), None
+    assert not HasScope().has_permission(request, Careless())
+    request.method = "PUT"
+    assert HasScope().has_permission(request, Careless()), "there is no such method: 405 later"
 
 
 @pytest.mark.parametrize("asked", NEEDS)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from integrations import hub
 from integrations.connections.models import Connection
+from integrations.connections.settings import SettingsRefused, save_settings
 from integrations.json_schema import mistakes
 from integrations.mapping.models import FieldMapping
 
 from .conftest import problem
+from .samples import PROVIDERS
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +43,16 @@ def test_every_mistake_in_the_settings_is_named_and_nothing_saved(sydney, with_k
     }
     with hub.enter(sydney):
         assert Connection.objects.get(pk=mine.pk).settings == {"days": 1}
+
+
+@pytest.mark.parametrize("schema", [{}, {"type": "object"}, {"properties": {}, "additionalProperties": True}])
+def test_nothing_is_set_that_the_provider_does_not_offer(sydney, connect, schema):
+    """Beside the chapter's choices stand notes of the platform, such as whether it may write there."""
+    mine = connect(sydney)
+    with hub.enter(sydney), pytest.raises(SettingsRefused):
+        save_settings(mine, replace(PROVIDERS["shop"], settings=schema), {"write": True})
+    with hub.enter(sydney):
+        assert Connection.objects.get(pk=mine.pk).settings == {}
 
 
 def test_a_mistake_never_repeats_what_was_given():

@@ -10,12 +10,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from integrations import hub
+from integrations import hub, registry
 from integrations.connections import credentials, services
 from integrations.connections.models import Connection, Credential
 from integrations.connections.services import ConnectError
 from integrations.http import open_door
 from integrations.hub.models import AccountRoute, OAuthState, ProviderApp
+from integrations.provider import AuthExpired, Permanent
 from tests.http.vendor import Reply, as_json, half, page
 
 pytestmark = [pytest.mark.django_db, pytest.mark.services]
@@ -168,6 +169,14 @@ def test_another_chapter_is_refused(sydney, melbourne, ledger):
     assert ledger.count("/token") == 0
 
 
+def test_what_was_begun_for_one_vendor_is_not_ended_as_anothers(sydney, ledger):
+    with hub.enter(sydney):
+        back = ledger.idp.approve(begin())
+        with refused():
+            services.finish_oauth(params=back, browser=BROWSER, provider="strict")
+    assert ledger.count("/token") == 0
+
+
 def test_after_ten_minutes_it_is_too_late(sydney, ledger):
     with hub.enter(sydney):
         back = ledger.idp.approve(begin())
@@ -242,6 +251,85 @@ def test_a_lifetime_that_comes_as_text_is_read(sydney, ledger):
         services.finish_oauth(params=ledger.idp.approve(begin()), browser=BROWSER)
         credential = Credential.objects.get()
         assert (credential.expires_at - credential.refreshed_at).total_seconds() == pytest.approx(600, abs=5)
+
+
+@pytest.mark.parametrize("lifetime", ["1e300", "9" * 300, "9" * 400, "Infinity", "NaN", '"soon"', '"%s"' % ("9" * 300)])
+def test_a_lifetime_that_is_none_is_no_error(sydney, ledger, lifetime):
+    body = f'{{"access_token": "a-canary", "token_type": "Bearer", "expires_in": {lifetime}}}'
+    ledger.on("/token", Reply(200, body.encode(), {"Content-Type": "application/json"}))
+    with hub.enter(sydney):
+        services.finish_oauth(params=ledger.idp.approve(begin()), browser=BROWSER)
+        ends = Credential.objects.get().expires_at
+        assert ends is None or ends.year > 2030
+
+
+def test_a_secret_is_told_only_to_the_vendor_and_environment_it_is_registered_for(sydney, ledger):
+    """An attempt that was begun again in another environment, and ended with the address of the first."""
+    app(client_id="live-app")
+    with hub.enter(sydney):
+        begin(name="One")
+        state = ledger.idp.approve(begin())
+        OAuthState.objects.update(app_id=ProviderApp.objects.get(client_id="live-app").pk)
+        with pytest.raises(ConnectError, match="no longer registered"):
+            services.finish_oauth(params=state, browser=BROWSER)
+    assert ledger.count("/token") == 0
+
+
+def test_an_attempt_that_waits_for_its_account_is_not_begun_again_elsewhere(sydney, vendor):
+    """Its tokens would be sent to the other environment's address."""
+    vendor.on("/accounts", as_json([{"id": "org-1", "name": "One"}, {"id": "org-2", "name": "Two"}]))
+    app(environment="sandbox")
+    with hub.enter(sydney):
+        services.finish_oauth(params=vendor.idp.approve(begin()), browser=BROWSER)
+        with pytest.raises(ConnectError, match="waits for its account") as caught:
+            services.begin_oauth(
+                provider="ledger", name="Our ledger", environment="sandbox", user=None, browser=BROWSER, return_to="/"
+            )
+        assert caught.value.fields["name"]
+        assert Connection.objects.get().environment == "lab"
+
+
+# --- what is no longer declared ---------------------------------------------------------------------------------------
+
+
+def test_a_way_to_sign_in_that_the_provider_no_longer_has_asks_to_reconnect(sydney, ledger):
+    with hub.enter(sydney):
+        back = ledger.idp.approve(begin())
+        connection = services.finish_oauth(params=ledger.idp.approve(begin(name="Other")), browser=BROWSER)
+        Connection.objects.update(auth_kind="basic")
+        connection.refresh_from_db()
+        with pytest.raises(
+            AuthExpired, match=r"no longer connected by 'basic' .*chapter Sydney.*'Other'.*Reconnect it"
+        ):
+            services.accounts(connection)
+        with pytest.raises(ConnectError, match="Reconnect it"):
+            services.choose_account(connection, "org-1")
+        result = services.test(connection)
+        assert (result.ok, connection.status) == (False, "expired")
+        assert services.finish_oauth(params=back, browser=BROWSER).status == "connected"
+        services.disconnect(connection)
+        assert connection.status == "disconnected"
+
+
+def test_a_provider_that_is_no_longer_installed_is_said(sydney, ledger, monkeypatch):
+    with hub.enter(sydney):
+        back = ledger.idp.approve(begin(name="Begun"))
+        connection = services.finish_oauth(params=ledger.idp.approve(begin()), browser=BROWSER)
+        monkeypatch.setattr(registry, "all_providers", dict)
+        gone = pytest.raises(ConnectError, match="'ledger' is not installed here")
+        with gone:
+            services.choose_account(connection, "org-1")
+        with gone:
+            services.finish_oauth(params=back, browser=BROWSER)
+        with gone:
+            begin(connection=connection)
+        with gone:
+            services.credential_fields("ledger", "oauth2")
+        assert "not installed here any more (chapter Sydney" in services.test(connection).message
+        with pytest.raises(Permanent, match="not installed"), open_door(connection):
+            pass
+        services.disconnect(connection)
+        assert not Credential.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -450,6 +538,23 @@ def test_there_the_sign_in_is_finished_and_the_person_is_back_where_they_began(s
         assert Connection.objects.get().status == "connected"
 
 
+def test_one_who_has_to_choose_an_account_is_back_where_they_began_too(sydney, vendor, ann):
+    vendor.on("/accounts", as_json([{"id": "org-1", "name": "One"}, {"id": "org-2", "name": "Two"}]))
+    back = begun(sydney, ann, vendor, return_to="/admin/marketplace/providers/ledger/connected/?name=Our+ledger")
+    client = at("sydney.localhost", ann, sydney)
+    client.cookies["signing_in"] = BROWSER
+    response = client.get("/oauth/finish", back)
+    assert response["Location"] == "/admin/marketplace/providers/ledger/connected/?name=Our+ledger"
+
+
+def test_an_address_elsewhere_that_stands_in_the_table_is_not_followed(sydney, ledger, ann):
+    back = begun(sydney, ann, ledger)
+    OAuthState.objects.update(return_to="https://evil.example/")
+    client = at("sydney.localhost", ann, sydney)
+    client.cookies["signing_in"] = BROWSER
+    assert client.get("/oauth/finish", back)["Location"] == "/marketplace/"
+
+
 @pytest.mark.parametrize(
     "return_to",
     ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "", "x", "/" + "a" * 400],
@@ -490,7 +595,7 @@ def test_the_other_chapter_cannot_finish_it(sydney, melbourne, ledger, ann):
         assert not Connection.objects.exists()
 
 
-@pytest.mark.parametrize("state", ["", "nobody", "%00", "a" * 5000])
+@pytest.mark.parametrize("state", ["", "nobody", "a" * 5000])
 def test_an_unknown_state_at_the_hub_is_a_clear_page(db, state):
     response = at("hub.localhost").get(f"/oauth/callback?code=x&state={state}")
     assert response.status_code == 400

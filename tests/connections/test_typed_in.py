@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from integrations import hub
-from integrations.connections import services, signals
+from integrations.connections import rows, services, signals
 from integrations.connections.models import Connection, Credential
 from integrations.connections.services import ConnectError
 from integrations.http import open_door
@@ -128,6 +128,15 @@ def test_a_name_that_is_taken_is_said(sydney, vendor):
         assert "name" in caught.value.fields
         connect(name="Our other things")
         assert Connection.objects.count() == 2
+
+
+def test_of_two_requests_that_make_the_same_name_at_once_the_second_is_told(sydney):
+    with hub.enter(sydney):
+        rows.keep(rows.find(fakes.ACME, "Our things", "live", None))
+        with pytest.raises(ConnectError, match="has just been made") as caught:
+            rows.keep(Connection(provider="acme", name="Our things"))
+        assert caught.value.fields["name"]
+        assert Connection.objects.count() == 1
 
 
 def test_a_way_to_sign_in_that_the_vendor_does_not_have_is_said(sydney):

@@ -21,6 +21,10 @@ def test_a_chapter_answers_at_its_own_host(sydney):
     assert hub.schema() == "public"
 
 
+def test_a_host_is_the_same_in_capitals(sydney, client):
+    assert client.get("/login/", headers={"host": "SYDNEY.localhost:8000"}).status_code == 200
+
+
 def test_unknown_suspended_and_schemaless_chapters_look_alike(sydney, melbourne):
     Chapter.objects.filter(pk=melbourne.pk).update(status=Chapter.Status.SUSPENDED)
     answers = [

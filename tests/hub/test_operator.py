@@ -138,9 +138,20 @@ def test_a_client_secret_goes_in_and_never_comes_out(operator, monkeypatch, sydn
     assert operator.post(page("providerapp_change", app.pk), {**fields, "new_secret": "new"}).status_code == 302
     assert ProviderApp.objects.get().client_secret.reveal() == "new"
     pages.append(shown(operator.get(reverse("hub:index", urlconf=URLCONF))))
+    pages += [shown(operator.get(page(f"providerapp_{name}", app.pk))) for name in ("history", "delete")]
     assert "••••••••" in pages[0]
     assert not [html for html in pages if SECRET in html]
     assert SECRET.encode() not in bytes(_stored("client_secret"))
+
+
+def test_a_stored_secret_does_not_move_to_another_vendor(operator, sydney):
+    app = ProviderApp(provider="xero", client_id="client-1", client_secret=SECRET)
+    app.save()
+    fields = {"provider": "stripe", "environment": "live", "chapter": "", "client_id": "client-1"}
+    assert "belongs to another vendor" in shown(operator.post(page("providerapp_change", app.pk), fields))
+    assert operator.post(page("providerapp_change", app.pk), {**fields, "new_secret": "new"}).status_code == 302
+    moved = ProviderApp.objects.get()
+    assert (moved.provider, moved.client_secret.reveal()) == ("stripe", "new")
 
 
 def _stored(column: str) -> bytes:

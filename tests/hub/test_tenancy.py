@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
 from django.core.checks import run_checks
 from django.db import connection
 
@@ -68,6 +70,20 @@ def test_a_rolled_back_savepoint_does_not_leave_the_connection_in_another_chapte
         cursor.execute("SELECT current_schema()")
         assert cursor.fetchone() == ("c_melbourne",)
         assert not Connection.objects.exists()
+
+
+def test_what_one_thread_knows_of_content_types_another_does_not(sydney):
+    """The same model has another id in another chapter, and threads of one process serve several chapters at once."""
+
+    def known() -> int:
+        return len(ContentType.objects._cache)
+
+    with hub.enter(sydney):
+        ContentType.objects.get_for_model(Connection)
+        assert known()
+        with ThreadPoolExecutor(1) as elsewhere:
+            assert elsewhere.submit(known).result() == 0
+    assert known() == 0
 
 
 def test_an_app_in_both_lists_must_be_allowed(settings):

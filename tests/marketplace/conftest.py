@@ -44,7 +44,8 @@ def asked(monkeypatch) -> SimpleNamespace:
 
     def connect_with_secret(**wish):
         calls.connect.append(wish)
-        connection = wish["connection"] or Connection(provider=wish["provider"], name=wish["name"])
+        named = {"provider": wish["provider"], "name": wish["name"]}
+        connection = wish["connection"] or Connection.objects.filter(**named).first() or Connection(**named)
         connection.status, connection.auth_kind = Connection.Status.CONNECTED, wish["auth_kind"]
         connection.account_id, connection.account_name = "acct_1", "Sydney Inc"
         connection.environment, connection.connected_at = wish["environment"], timezone.now()

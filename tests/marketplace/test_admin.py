@@ -259,6 +259,15 @@ def test_marketing_reads_members_and_changes_none(sydney):
 
 
 # --- people -----------------------------------------------------------------------------------------------------------
+def test_a_list_offers_no_name_of_a_connection_whose_rows_one_may_not_see(sydney):
+    for name in ("Sydney till", "Second till"):
+        make_history(sydney, make_connection(sydney, name=name))
+    for role, seen in (("Treasurer", True), ("Marketing", False)):
+        browser = sign_in(sydney, make_person(sydney, role, is_staff=True))
+        for model in ("syncrun", "recordlink", "quarantinedrecord"):
+            assert ("Second till" in text(browser.get(f"/admin/integrations/{model}/"))) is seen, (role, model)
+
+
 @pytest.mark.parametrize("role", ["Treasurer", "Membership secretary", "Marketing"])
 def test_people_are_the_chapter_admins_business(sydney, role):
     browser = sign_in(sydney, make_person(sydney, role, is_staff=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from django.db import IntegrityError
 
 from integrations import hub
 from integrations.connections import services
@@ -69,15 +68,6 @@ def test_a_vendor_that_does_not_answer_is_a_sentence_and_not_an_error_page(admin
     assert "did not answer within 10 seconds" in answer.content.decode()
 
 
-def test_the_same_form_sent_twice_at_once_makes_one_connection(admin, monkeypatch):
-    def taken(**wish):
-        raise IntegrityError
-
-    monkeypatch.setattr(services, "connect_with_secret", taken)
-    answer = admin.post(TILL, {"how": "api_key", "name": "Sydney till", "credential_key": KEY})
-    assert "Another connection already has this name" in answer.content.decode()
-
-
 def test_a_taken_name_is_refused_and_a_free_one_offered(sydney, admin, asked):
     make_connection(sydney, name="Tillstream")
     assert 'value="Tillstream 2"' in admin.get(TILL).content.decode()
@@ -141,7 +131,7 @@ def test_coming_back_from_the_vendor_leads_to_the_connection(sydney, melbourne, 
     answer = admin.get("/marketplace/providers/ledgerly/connected/?name=Sydney+ledger", follow=True)
     assert answer.redirect_chain == [(f"/marketplace/connections/{connection.pk}/", 302)]
     assert "“Sydney ledger” is connected to Sydney Inc." in answer.content.decode()
-    for name in ("Melbourne+ledger", "", "%00"):
+    for name in ("Melbourne+ledger", ""):
         assert admin.get(f"/marketplace/providers/ledgerly/connected/?name={name}").status_code == 404
 
 

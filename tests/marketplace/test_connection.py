@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from integrations import hub
 from integrations.connections import services
-from integrations.connections.models import Connection
+from integrations.connections.models import Connection, Credential
 from integrations.hub.models import Due
 from integrations.mapping.models import FieldMapping
 from integrations.sync.models import ResourceState, SyncRun
@@ -292,3 +292,19 @@ def test_a_connection_whose_provider_is_no_longer_installed_is_not_found_and_bre
     assert admin.get(at(gone)).status_code == 404
     assert "Old system" not in text(admin.get("/marketplace/"))
     assert admin.get("/admin/integrations/connection/").status_code == 200
+
+
+def test_a_connection_whose_way_to_sign_in_is_gone_leads_to_reconnecting(sydney, admin):
+    gone = make_connection(sydney, auth_kind="magic")
+    page = f"/marketplace/connections/{gone.pk}/"
+    account = admin.get(page + "account/")
+    assert "no longer connected by &#x27;magic&#x27; (chapter Sydney" in account.content.decode()
+    tested = admin.post(page + "test/", follow=True).content.decode()
+    assert "Reconnect it." in tested
+    assert f'href="{page}reconnect/"' in tested
+    for part in ("reconnect/", "settings/", "mappings/", "runs/", "disconnect/"):
+        assert admin.get(page + part).status_code == 200, part
+    assert admin.post(page + "disconnect/").status_code == 302
+    with hub.enter(sydney):
+        assert Connection.objects.get().status == "disconnected"
+        assert not Credential.objects.exists()

@@ -8,6 +8,7 @@ from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
 
 from integrations import hub
+from integrations.connections import services
 from integrations.marketplace import csp
 
 from .staging import make_person, sign_in
@@ -90,6 +91,31 @@ def test_a_broken_page_is_the_friendly_one(sydney, monkeypatch):
     assert answer.status_code == 500
     assert "Something broke on our side" in answer.content.decode()
     assert "default-src 'none'" in answer["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("accept", ["text/html", "text/plain"])
+def test_a_developers_debug_page_shows_no_secret(sydney, monkeypatch, settings, accept):
+    settings.DEBUG = True
+
+    def broken(**wish):
+        secret = wish["fields"]["key"]
+        raise ValueError(f"api_key={secret}")
+
+    monkeypatch.setattr(services, "connect_with_secret", broken)
+    browser = sign_in(sydney, make_person(sydney, "Treasurer"))
+    browser.raise_request_exception = False
+    session = browser.cookies["sessionid"].value
+    answer = browser.post(
+        "/marketplace/providers/tillstream/connect/?code=canary-of-the-address",
+        {"how": "api_key", "name": "Till", "credential_key": "sk_test_canary0000000000"},
+        headers={"accept": accept},
+    )
+    page = answer.content.decode()
+    assert answer.status_code == 500
+    assert "ValueError" in page
+    assert "credential_key" in page
+    assert "canary" not in page
+    assert session not in page
 
 
 def test_every_response_carries_the_policy_even_for_an_unknown_host(db):

@@ -94,6 +94,40 @@ def test_a_person_without_a_role_is_told_so(sydney, place):
         assert "This is not open to you" in answer.content.decode()
 
 
+def test_nothing_is_done_without_the_forgery_token(sydney, place):
+    connection, run = place
+    browser = sign_in(sydney, make_person(sydney, "Chapter admin", is_staff=True))
+    browser.handler.enforce_csrf_checks = True
+    for name, address in addresses(connection.pk, run.pk):
+        if name not in READ_ONLY:
+            for headers in ({}, {"HX-Request": "true"}):
+                answer = browser.post(address, headers=headers)
+                assert answer.status_code == 403, address
+                assert "That form was too old" in answer.content.decode()
+
+
+def test_who_may_only_look_does_nothing(sydney, asked, place):
+    connection, run = place
+    browser = sign_in(sydney, make_person(sydney, "Auditor", is_staff=True))
+    for name, address in addresses(connection.pk, run.pk):
+        if name not in READ_ONLY:
+            for headers in ({}, {"HX-Request": "true"}):
+                assert browser.post(address, headers=headers).status_code == 403, address
+
+
+def test_a_role_sees_and_does_nothing_with_another_kind_of_provider(sydney, asked, place):
+    connection, run = place
+    browser = sign_in(sydney, make_person(sydney, "Marketing", is_staff=True))
+    for name, address in addresses(connection.pk, run.pk):
+        if "<uuid" in dict(routes())[name]:
+            for method in ("get", "post"):
+                for headers in ({}, {"HX-Request": "true"}):
+                    refused = READ_ONLY if method == "post" else POST_ONLY
+                    answer = getattr(browser, method)(address, headers=headers)
+                    assert answer.status_code == (405 if name in refused else 403), (method, address)
+                    assert connection.name not in answer.content.decode()
+
+
 def test_pages_refuse_methods_they_do_not_have(admin, place):
     connection, run = place
     for name, address in addresses(connection.pk, run.pk):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import IntegrityError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -122,7 +121,7 @@ class Callback(ApiView):
         _needs_a_person(request)
         try:
             connection = services.finish_oauth(
-                params=request.query_params.dict(), browser=browser_of(request), user=request.user
+                params=request.query_params.dict(), browser=browser_of(request), user=request.user, provider=slug
             )
         except services.ConnectError as refused:
             raise _refused(refused, "parameter") from None
@@ -151,8 +150,6 @@ def _connect(
         )
     except services.ConnectError as refused:
         raise _refused(refused, "pointer") from None
-    except IntegrityError:  # the same request, sent twice at once
-        raise Problem(409, "Another connection has just taken this name.", kind="name-taken") from None
     return Response(ConnectionSerializer(connection).data, status=201)
 
 

@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
-from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.debug import sensitive_post_parameters
@@ -44,8 +43,7 @@ def arrived(request: HttpRequest, slug: str) -> HttpResponse:
     """Back from the vendor, signed in: on to the connection, which had no address of its own when the person left."""
     provider = access.provider_or_404(slug)
     access.require(request.user, "connect", provider)
-    name = request.GET.get("name", "").replace("\x00", "")
-    return _connected(request, get_object_or_404(Connection, provider=slug, name=name))
+    return _connected(request, get_object_or_404(Connection, provider=slug, name=request.GET.get("name", "")))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -119,8 +117,6 @@ def _connect_with(request: HttpRequest, form: ConnectForm) -> HttpResponse | Non
         )
     except ConnectError as error:
         form.refuse(str(error), error.fields)
-    except IntegrityError:  # the same form, sent twice at once
-        form.refuse("", {"name": "Another connection already has this name. Choose a different one."})
     else:
         return _connected(request, made)
     return None
