@@ -221,6 +221,26 @@ def test_an_incremental_run_asks_only_for_what_changed(ledger, vendor):
     assert state.cursor == "2026-02-01T10:00:00+00:00"
 
 
+def test_a_record_that_changes_while_others_are_read_is_not_lost(ledger, vendor):
+    """Behind the reader a first record changes, before it a last one later still: the cursor stays before both."""
+    records = [contact(n) for n in range(8)]
+    vendor.lists("/contacts", records)
+    plain, began = vendor.routes["/contacts"], timezone.now()
+
+    def change_meanwhile(asked):
+        if asked.query["page"] == "2" and "phone" not in records[0]:
+            records[0].update(phone="changed", updated=(began + timedelta(minutes=3)).isoformat())
+            records[7].update(updated=(began + timedelta(minutes=9)).isoformat())
+        return plain(asked)
+
+    vendor.routes["/contacts"] = change_meanwhile
+    run_sync(ledger, "contacts")
+    state = ResourceState.objects.get()
+    assert datetime.fromisoformat(state.cursor) == state.last_complete_at  # when the read began
+    run_sync(ledger, "contacts")
+    assert Party.objects.get(name="Contact 0").phone == "changed"
+
+
 def test_a_new_version_of_the_mapping_reads_everything_once(ledger, vendor, monkeypatch):
     vendor.lists("/contacts", [contact(n, mobile=str(n)) for n in range(4)])
     run_sync(ledger, "contacts")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 
+import psycopg
 import pytest
+from django.db import connection as database
 from uuid_utils.compat import uuid7
 
 from finance.models import Party
+from integrations import hub
 from integrations.provider import AuthExpired, BadRecord, Temporary, Unsupported
 from integrations.sync import records
 from integrations.sync.engine import run_sync
-from integrations.sync.models import QuarantinedRecord, RecordLink
+from integrations.sync.models import QuarantinedRecord, RecordLink, ResourceState
 
 from .conftest import connect
 from .testbook import contact, invoice
@@ -140,3 +143,22 @@ def test_a_refusal_of_the_vendor_is_raised(ledger, vendor):
     with pytest.raises(AuthExpired):
         records.create_record(ledger, "contacts", {"name": "Ada"}, "k")
     assert not Party.objects.exists()
+
+
+def test_a_record_is_not_stored_while_a_batch_of_a_sync_is_written(committed, vendor, monkeypatch):
+    """Each would otherwise miss the other's link, and one of them would be refused."""
+    vendor.routes["/contacts"] = lambda asked: Reply({"id": "new", "name": "Ada", "status": "ACTIVE"})
+    plain, free = records.apply, []
+
+    def look_then_apply(*args, **more):
+        with psycopg.connect(**database.get_connection_params()) as other:
+            found = other.execute("SELECT id FROM c_sydney.integrations_resourcestate FOR UPDATE SKIP LOCKED")
+            free.append(found.fetchall())
+        return plain(*args, **more)
+
+    monkeypatch.setattr(records, "apply", look_then_apply)
+    with hub.enter(committed["sydney"]):
+        ledger = connect()
+        ResourceState.objects.create(connection=ledger, resource="contacts")
+        records.create_record(ledger, "contacts", {"name": "Ada"}, "k")
+    assert free == [[]]
