@@ -11,7 +11,10 @@ class HubConfig(AppConfig):
         from django.apps import apps
         from django.db.models.signals import post_migrate
 
-        from . import content_types  # checks: registers the system checks
+        from . import (
+            checks,  # noqa: F401 registers the system checks
+            content_types,
+        )
         from .jobs import beat, messages  # noqa: F401 registers the Celery tasks
 
         content_types.separate()

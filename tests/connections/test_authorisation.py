@@ -15,7 +15,7 @@ from integrations.connections import credentials, services
 from integrations.connections.models import Connection, Credential
 from integrations.connections.services import ConnectError
 from integrations.http import open_door
-from integrations.hub.models import AccountRoute, OAuthState, ProviderApp
+from integrations.hub.models import AccountRoute, Chapter, OAuthState, ProviderApp
 from integrations.provider import AuthExpired, Permanent
 from tests.http.vendor import Reply, as_json, half, page
 
@@ -441,6 +441,15 @@ def test_disconnecting_succeeds_when_the_vendor_does_not_answer(sydney, ledger, 
         services.disconnect(connection)
         assert connection.status == "disconnected"
         assert not Credential.objects.exists()
+
+
+def test_disconnecting_succeeds_when_the_key_of_the_secret_is_gone(sydney, ledger):
+    with hub.enter(sydney):
+        connection = services.finish_oauth(params=ledger.idp.approve(begin()), browser=BROWSER)
+        Chapter.objects.filter(pk=sydney.pk).update(data_key=b"")
+        services.disconnect(connection)
+        assert not Credential.objects.exists()
+    assert ledger.idp.revoked == []
 
 
 # --- whose app --------------------------------------------------------------------------------------------------------
