@@ -13,7 +13,7 @@ from typing import Any
 from django.db import transaction
 
 from integrations import hub, registry
-from integrations.encryption import Secret
+from integrations.encryption import CannotDecrypt, Secret
 from integrations.http.budget import PERSON
 from integrations.http.caller import Caller
 from integrations.http.door import Door
@@ -204,7 +204,7 @@ def _revoke(connection: Connection) -> None:
         if not isinstance(auth, OAuth2) or not auth.revoke or not token:
             return
         row = provider_apps.get(connection.app_id, caller)
-    except (ConnectError, ProviderError):  # it is wiped here whatever is left of the provider or its app
+    except (ConnectError, ProviderError, CannotDecrypt):  # it is wiped here, whatever is left of provider, app or key
         return
     app = App(client_id=row.client_id, client_secret=row.client_secret, proof=auth.token_auth)
     token_endpoint.revoke(auth.revoke, app, caller, Secret(token))

@@ -7,7 +7,7 @@ on to that chapter's domain, never to one named in the request; there the sign-i
 
 from __future__ import annotations
 
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET
 from . import authorisation, states
 from .browser import COOKIE
 from .errors import ConnectError
+from .models import Connection
 
 FINISH = "/oauth/finish"
 _PASSED_ON = ("code", "state", "error", "error_description", "scope")
@@ -43,12 +44,18 @@ def callback(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def finish(request: HttpRequest) -> HttpResponse:
-    """At the chapter: the code becomes a connection, and the person goes back to where they began."""
+    """At the chapter: the code becomes a connection, and the person goes back to where they began, with `?connection=<id>`:
+    it may have had no id yet when they left."""
     try:
-        _, state = authorisation.finish(request.GET.dict(), request.COOKIES.get(COOKIE, ""), request.user)
+        connection, state = authorisation.finish(request.GET.dict(), request.COOKIES.get(COOKIE, ""), request.user)
     except ConnectError as error:
         return _problem(request, error.message)
-    return _unreferred(HttpResponseRedirect(authorisation.local(state.return_to)))
+    return _unreferred(HttpResponseRedirect(_back(state.return_to, connection)))
+
+
+def _back(return_to: str, connection: Connection) -> str:
+    _, _, path, query, fragment = urlsplit(authorisation.local(return_to))
+    return urlunsplit(("", "", path, "&".join(filter(None, (query, f"connection={connection.pk}"))), fragment))
 
 
 def _problem(request: HttpRequest, message: str) -> HttpResponse:

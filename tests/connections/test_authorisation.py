@@ -15,7 +15,7 @@ from integrations.connections import credentials, services
 from integrations.connections.models import Connection, Credential
 from integrations.connections.services import ConnectError
 from integrations.http import open_door
-from integrations.hub.models import AccountRoute, OAuthState, ProviderApp
+from integrations.hub.models import AccountRoute, Chapter, OAuthState, ProviderApp
 from integrations.provider import AuthExpired, Permanent
 from tests.http.vendor import Reply, as_json, half, page
 
@@ -443,6 +443,15 @@ def test_disconnecting_succeeds_when_the_vendor_does_not_answer(sydney, ledger, 
         assert not Credential.objects.exists()
 
 
+def test_disconnecting_succeeds_when_the_key_of_the_secret_is_gone(sydney, ledger):
+    with hub.enter(sydney):
+        connection = services.finish_oauth(params=ledger.idp.approve(begin()), browser=BROWSER)
+        Chapter.objects.filter(pk=sydney.pk).update(data_key=b"")
+        services.disconnect(connection)
+        assert not Credential.objects.exists()
+    assert ledger.idp.revoked == []
+
+
 # --- whose app --------------------------------------------------------------------------------------------------------
 
 
@@ -533,18 +542,21 @@ def test_there_the_sign_in_is_finished_and_the_person_is_back_where_they_began(s
     client = at("sydney.localhost", ann, sydney)
     client.cookies["signing_in"] = BROWSER
     response = client.get("/oauth/finish", back)
-    assert (response.status_code, response["Location"]) == (302, "/marketplace/ledger/")
     with hub.enter(sydney):
-        assert Connection.objects.get().status == "connected"
+        connection = Connection.objects.get()
+    assert connection.status == "connected"
+    assert (response.status_code, response["Location"]) == (302, f"/marketplace/ledger/?connection={connection.pk}")
 
 
 def test_one_who_has_to_choose_an_account_is_back_where_they_began_too(sydney, vendor, ann):
     vendor.on("/accounts", as_json([{"id": "org-1", "name": "One"}, {"id": "org-2", "name": "Two"}]))
-    back = begun(sydney, ann, vendor, return_to="/admin/marketplace/providers/ledger/connected/?name=Our+ledger")
+    back = begun(sydney, ann, vendor, return_to="/admin/marketplace/ledger/?a=b#c")
     client = at("sydney.localhost", ann, sydney)
     client.cookies["signing_in"] = BROWSER
     response = client.get("/oauth/finish", back)
-    assert response["Location"] == "/admin/marketplace/providers/ledger/connected/?name=Our+ledger"
+    with hub.enter(sydney):
+        pk = Connection.objects.get().pk
+    assert response["Location"] == f"/admin/marketplace/ledger/?a=b&connection={pk}#c"
 
 
 def test_an_address_elsewhere_that_stands_in_the_table_is_not_followed(sydney, ledger, ann):
@@ -552,7 +564,7 @@ def test_an_address_elsewhere_that_stands_in_the_table_is_not_followed(sydney, l
     OAuthState.objects.update(return_to="https://evil.example/")
     client = at("sydney.localhost", ann, sydney)
     client.cookies["signing_in"] = BROWSER
-    assert client.get("/oauth/finish", back)["Location"] == "/marketplace/"
+    assert client.get("/oauth/finish", back)["Location"].startswith("/marketplace/?connection=")
 
 
 @pytest.mark.parametrize(

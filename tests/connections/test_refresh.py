@@ -104,6 +104,24 @@ def test_callers_of_other_processes_wait_for_the_row(sydney, ours, vendor):
     assert vendor.idp.refreshes == 1
 
 
+def test_a_way_to_sign_in_that_is_gone_is_kept_in_the_status(sydney, ours, vendor):
+    with hub.enter(sydney):
+        Connection.objects.update(auth_kind="magic")
+        with pytest.raises(AuthExpired, match=r"no longer connected by 'magic' \(chapter Sydney"):
+            oauth2.access_token(ours)
+        ours.refresh_from_db()
+    assert ours.status == "expired"
+    assert "Reconnect it." in ours.last_error
+    assert kept(sydney)["refresh_token"] == "refresh-0-canary"
+    assert vendor.idp.refreshes == 0
+
+
+def test_what_is_refreshed_shows_no_secret_of_itself(sydney, ours):
+    with hub.enter(sydney):
+        refresh = oauth2._Refresh.of(Connection.objects.get(), Credential.objects.get())
+        assert "canary" not in repr(refresh)
+
+
 def test_a_row_that_stays_locked_is_not_waited_for_for_ever(sydney, ours, vendor, monkeypatch):
     monkeypatch.setattr(oauth2, "LONGEST_WAIT", "100ms")
     with hub.enter(sydney), transaction.atomic():

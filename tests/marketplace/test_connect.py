@@ -112,7 +112,7 @@ def test_signing_in_at_the_vendor_leaves_by_a_page_that_leads_on_by_itself(admin
     assert (wish["provider"], wish["name"], wish["environment"]) == ("ledgerly", "Sydney ledger", "live")
     assert len(wish["browser"]) >= 32
     assert answer.cookies["signing_in"].value == wish["browser"], "only this browser may finish"
-    assert wish["return_to"] == "/marketplace/providers/ledgerly/connected/?name=Sydney+ledger"
+    assert wish["return_to"] == "/marketplace/providers/ledgerly/connected/"
 
 
 def test_a_sign_in_that_cannot_begin_says_why(admin, monkeypatch):
@@ -127,17 +127,18 @@ def test_a_sign_in_that_cannot_begin_says_why(admin, monkeypatch):
 
 def test_coming_back_from_the_vendor_leads_to_the_connection(sydney, melbourne, admin):
     connection = make_connection(sydney, "ledgerly", "Sydney ledger")
-    make_connection(melbourne, "ledgerly", "Melbourne ledger")
-    answer = admin.get("/marketplace/providers/ledgerly/connected/?name=Sydney+ledger", follow=True)
+    elsewhere = make_connection(melbourne, "ledgerly", "Melbourne ledger")
+    another = make_connection(sydney)
+    answer = admin.get(f"/marketplace/providers/ledgerly/connected/?connection={connection.pk}", follow=True)
     assert answer.redirect_chain == [(f"/marketplace/connections/{connection.pk}/", 302)]
     assert "“Sydney ledger” is connected to Sydney Inc." in answer.content.decode()
-    for name in ("Melbourne+ledger", ""):
-        assert admin.get(f"/marketplace/providers/ledgerly/connected/?name={name}").status_code == 404
+    for wrong in (elsewhere.pk, another.pk, "", "x"):
+        assert admin.get(f"/marketplace/providers/ledgerly/connected/?connection={wrong}").status_code == 404
 
 
 def test_coming_back_with_several_accounts_leads_to_the_choice(sydney, admin):
     connection = waiting_for_account(sydney)
-    answer = admin.get("/marketplace/providers/ledgerly/connected/?name=Ledger")
+    answer = admin.get(f"/marketplace/providers/ledgerly/connected/?connection={connection.pk}")
     assert answer["Location"] == f"/marketplace/connections/{connection.pk}/account/"
 
 

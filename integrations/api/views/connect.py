@@ -75,7 +75,8 @@ class AuthorizeUrl(ApiView):
     @operation(
         "Get the address to sign in at",
         "Good for ten minutes, once, in this person's browser. The vendor sends the browser back to the hub's one redirect"
-        " address, and the hub sends it to `return_to` here.",
+        " address, and the hub sends it to `return_to` here, with"
+        " `connection=<id>`.",
         tag="Connections",
         parameters=[AuthorizeQuerySerializer],
         responses={200: (AuthorizeSerializer, examples.AUTHORIZE)},

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
@@ -43,7 +42,11 @@ def arrived(request: HttpRequest, slug: str) -> HttpResponse:
     """Back from the vendor, signed in: on to the connection, which had no address of its own when the person left."""
     provider = access.provider_or_404(slug)
     access.require(request.user, "connect", provider)
-    return _connected(request, get_object_or_404(Connection, provider=slug, name=request.GET.get("name", "")))
+    try:
+        pk = UUID(request.GET.get("connection", ""))
+    except ValueError:
+        raise Http404("No such connection") from None
+    return _connected(request, get_object_or_404(Connection, provider=slug, pk=pk))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -129,7 +132,6 @@ def _leave_for(request: HttpRequest, form: ConnectForm) -> HttpResponse | None:
     None when it was refused: the form then says why.
     """
     browser = browser_of(request)
-    back = here(request).url("arrived", form.provider.slug)
     try:
         address = services.begin_oauth(
             provider=form.provider.slug,
@@ -137,7 +139,7 @@ def _leave_for(request: HttpRequest, form: ConnectForm) -> HttpResponse | None:
             environment=form.chosen_environment,
             user=request.user,
             browser=browser,
-            return_to=f"{back}?{urlencode({'name': form.chosen_name})}",
+            return_to=here(request).url("arrived", form.provider.slug),
             connection=form.connection,
         )
     except ConnectError as error:
