@@ -283,7 +283,7 @@ class Pull:
             for number, word in ((run.created, "new"), (run.updated, "changed"), (run.deleted, "deleted there"))
             if number
         ]
-        parts += [f"{run.unchanged:,} as they were"] if run.unchanged else []
+        parts += [f"{run.unchanged:,} with nothing to change"] if run.unchanged else []
         parts += [f"{run.quarantined:,} set aside"] if run.quarantined else []
         return f"{run.fetched:,} read: {', '.join(parts)}." if parts else "Nothing new."
 
