@@ -88,7 +88,7 @@ def _swap_value(field: EncryptedField, pk: Any, old: bytes) -> bool:
     )
     with connection.cursor() as cursor:
         # The names are our own models', quoted; the values are parameters.
-        statement = f"UPDATE {table} SET {column} = %s WHERE {key} = %s AND {column} = %s"  # noqa: S608  # nosec B608
+        statement = f"UPDATE {table} SET {column} = %s WHERE {key} = %s AND {column} = %s"  # noqa: S608
         cursor.execute(statement, [new, pk, old])
         return bool(cursor.rowcount)
 

@@ -115,7 +115,7 @@ def _plain(login: str) -> str:
 
 def _client(auth: OAuth2 | ClientCredentials, request: Request) -> str:
     """The client's id; refused where it does not prove itself as declared."""
-    if isinstance(auth, ClientCredentials) or auth.token_auth == "basic":  # noqa: S105  # nosec B105 not a password
+    if isinstance(auth, ClientCredentials) or auth.token_auth == "basic":  # noqa: S105 not a password
         scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
         try:
             decoded = base64.b64decode(encoded, validate=True).decode() if scheme.lower() == "basic" else ""
@@ -181,7 +181,7 @@ def _issued(
     keep = "INSERT INTO tokens (token, kind, provider, login, scope, family, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
     expires = time.time() + seconds if refresh or known else None
     store.do(keep, access, "access", provider.slug, login, scope, family, expires)
-    answer: dict[str, object] = {"access_token": access, "token_type": "Bearer", "scope": scope}  # nosec B105
+    answer: dict[str, object] = {"access_token": access, "token_type": "Bearer", "scope": scope}
     if expires:
         answer |= {"expires_in": int(seconds), "refresh_token": known or f"lab-refresh-{refresh}"}
     if refresh:

@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS accounts (provider TEXT, account TEXT, seed TEXT, PRIMARY KEY (provider, account));
 """
 TABLES = ("tokens", "codes", "records", "replies", "faults", "counts", "settings", "accounts")
-DEFAULTS = {"token_seconds": 1800, "code_seconds": 300, "honour_grace": True, "enforce_limits": False}  # nosec B105
+DEFAULTS = {"token_seconds": 1800, "code_seconds": 300, "honour_grace": True, "enforce_limits": False}
 
 
 class Store:
@@ -82,7 +82,7 @@ class Store:
     def reset(self) -> None:
         with self._lock:
             for table in TABLES:
-                self.do(f"DELETE FROM {table}")  # noqa: S608  # nosec B608 constants
+                self.do(f"DELETE FROM {table}")  # noqa: S608 constants
 
     def state(self) -> dict[str, Any]:
         """Counts and what is still to come. Never a token."""

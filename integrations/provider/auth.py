@@ -51,7 +51,7 @@ class OAuth2:
     refresh_rotates: bool = False
     refresh_idle_days: int | None = None
     grace_seconds: int = 0
-    token_auth: str = "basic"  # "basic" | "body"  # noqa: S105  # nosec B105 not a password
+    token_auth: str = "basic"  # "basic" | "body"  # noqa: S105 not a password
     scope_separator: str = " "
     extra: Mapping[str, str] = field(default_factory=dict)
     lookup: Lookup | None = None

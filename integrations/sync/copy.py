@@ -110,7 +110,7 @@ class Table:
     def _rows(self, cursor: CursorWrapper, tail: str, ids: list[Any], parent: str | None = None) -> dict[Any, dict]:
         names = sql.SQL(", ").join([sql.Identifier(self.key), *self._names.values()])
         parent_column = self._names[parent] if parent else sql.SQL("")
-        statement = "SELECT {0} FROM {1} " + tail  # noqa: S608  # nosec B608 the tail is one of those above
+        statement = "SELECT {0} FROM {1} " + tail  # noqa: S608 the tail is one of those above
         self._run(cursor, statement, names, self.name, sql.Identifier(self.key), parent_column, ids=ids)
         found = {row[0]: dict(zip(self.columns, row[1:], strict=True)) for row in cursor.fetchall()}
         for column, load in self._loads.items():

@@ -28,7 +28,7 @@ provider = Provider(
                     "'Extras', 'API keys'."),
         # Mailchimp grants everything or nothing, for ever: no scopes, no refresh, and no PKCE is documented.
         OAuth2(authorize="https://login.mailchimp.com/oauth2/authorize", pkce=False, refresh=False,
-               token="https://login.mailchimp.com/oauth2/token", token_auth="body",  # noqa: S106  # nosec B106
+               token="https://login.mailchimp.com/oauth2/token", token_auth="body",  # noqa: S106
                lookup=Lookup(url="https://login.mailchimp.com/oauth2/metadata", values={"dc": "dc"}, scheme="OAuth")),
     ),
     accounts=Accounts(path="/", id="account_id", name="account_name"), test="/ping",

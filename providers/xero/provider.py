@@ -43,7 +43,7 @@ provider = Provider(
     slug="xero", name="Xero", category="accounting", website="https://www.xero.com",
     summary="Contacts, invoices, credit notes, payments, accounts and tax rates of a Xero organisation.",
     auth=OAuth2(authorize="https://login.xero.com/identity/connect/authorize", scopes=SCOPES,
-                token="https://identity.xero.com/connect/token",  # noqa: S106  # nosec B106
+                token="https://identity.xero.com/connect/token",  # noqa: S106
                 revoke="https://identity.xero.com/connect/revocation",
                 refresh_rotates=True, refresh_idle_days=60, grace_seconds=30 * 60),
     accounts=Accounts(path="https://api.xero.com/connections", records="", id="tenantId", name="tenantName",

@@ -32,7 +32,7 @@ WHERE (SELECT count(*) FROM hub_job r WHERE r.state = 'running' AND r.chapter_id
        ORDER BY j.run_at LIMIT 1) IS NOT NULL
 ORDER BY t.claimed_at LIMIT 1
 FOR UPDATE OF t
-"""  # noqa: S608  # nosec B608 built from constants
+"""  # noqa: S608 built from constants
 # One probe per priority: due jobs of a low priority are found at once behind any number of later ones of a high priority.
 _TAKE = f"""
 WITH served AS (UPDATE hub_turn SET claimed_at = clock_timestamp() WHERE chapter_id = %(chapter)s),
@@ -50,7 +50,7 @@ UPDATE hub_job SET
     lease_until = statement_timestamp() + make_interval(secs => coalesce((%(leases)s::jsonb ->> kind)::int, %(lease)s))
 FROM next WHERE hub_job.id = next.id
 RETURNING hub_job.id, chapter_id, kind, key, payload, attempts, max_attempts, lease_token
-"""  # noqa: S608  # nosec B608 built from constants
+"""  # noqa: S608 built from constants
 
 
 @dataclass(frozen=True, kw_only=True)
