@@ -13,7 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.db import connection
 
 from integrations.hub.jobs import Work, kinds
@@ -60,14 +59,11 @@ def effects(committed: dict[str, Chapter]) -> Iterator[Callable[[Chapter], list[
 
 @pytest.fixture
 def environment(committed: dict[str, Chapter], tmp_path: Path) -> dict[str, str]:
-    """For processes that work on the test database: short leases, a tick a second, a broker queue of their own."""
-    database = settings.DATABASES["default"]
-    host = f"{database['HOST']}:{database['PORT'] or 5432}"
-    who = f"{database['USER']}:{database['PASSWORD']}@" if database["PASSWORD"] else f"{database['USER']}@"
+    """For processes that work on the test database, which config.settings.test names to them as to us: short leases, a tick a
+    second, a broker queue of their own."""
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "config.settings.test",
-        "DATABASE_URL": f"postgres://{who}{host}/{connection.settings_dict['NAME']}",
         "BROKER_DIR": str(tmp_path / "broker"),
         "BROKER_QUEUE": f"test-{uuid.uuid4().hex[:8]}",
         "JOB_LEASE_SECONDS": "1",

@@ -264,8 +264,9 @@ def test_a_killed_worker_leaves_whole_batches_and_the_next_goes_on(committed, ve
 
     vendor.routes["/contacts"] = hang_at_the_second
     command = [sys.executable, "-m", "tests.sync.killed", "sydney", "contacts", vendor.url, where]
-    settings = {"DJANGO_SETTINGS_MODULE": "config.settings.test", "DATABASE_URL": _url()}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | settings, text=True) as child:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.test"}, text=True
+    ) as child:
         assert reached.wait(20) if where == "page" else child.stdout.readline() == "writing\n"
         child.send_signal(signal.SIGKILL)
     go_on.set()
@@ -279,8 +280,3 @@ def test_a_killed_worker_leaves_whole_batches_and_the_next_goes_on(committed, ve
         assert Party.objects.count() == RecordLink.objects.count() == 8
     with hub.enter(committed["melbourne"]):
         assert not Party.objects.exists()
-
-
-def _url() -> str:
-    at = database.settings_dict
-    return f"postgres://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
