@@ -121,89 +121,93 @@ def _tax_rate(r: canonical.TaxRate) -> dict[str, Any]:
     return {**_plain(r, "code", "name", "status"), "rate": Decimal(r.rate)}
 
 
+# The natural keys of money: what a processor or ledger calls the document, never a likeness.
+_PROCESSOR_REF = (("processor_ref",),)
+
+TARGETS = (
+    Target(
+        name="finance.party",
+        label="Party",
+        canonical=canonical.Party,
+        model=models.Party,
+        row=_party,
+        natural_keys=(("number",), ("email", "name")),
+    ),
+    Target(
+        name="finance.invoice",
+        label="Invoice",
+        canonical=canonical.Invoice,
+        model=models.Invoice,
+        row=_invoice,
+        children=(Children(field="lines", model=models.InvoiceLine, parent="invoice_id", rows=_lines),),
+        natural_keys=(("type", "number"),),
+        own_numbers=True,
+        refs={"party": "finance.party"},
+    ),
+    Target(
+        name="finance.payment",
+        label="Payment",
+        canonical=canonical.Payment,
+        model=models.Payment,
+        row=_payment,
+        natural_keys=_PROCESSOR_REF,
+        refs={"party": "finance.party", "invoice": "finance.invoice"},
+    ),
+    Target(
+        name="finance.refund",
+        label="Refund",
+        canonical=canonical.Refund,
+        model=models.Refund,
+        row=_refund,
+        natural_keys=_PROCESSOR_REF,
+        refs={"payment": "finance.payment"},
+    ),
+    Target(
+        name="finance.dispute",
+        label="Dispute",
+        canonical=canonical.Dispute,
+        model=models.Dispute,
+        row=_dispute,
+        natural_keys=_PROCESSOR_REF,
+        refs={"payment": "finance.payment"},
+    ),
+    Target(
+        name="finance.payout",
+        label="Payout",
+        canonical=canonical.Payout,
+        model=models.Payout,
+        row=_payout,
+        natural_keys=_PROCESSOR_REF,
+    ),
+    Target(
+        name="finance.balance_entry",
+        label="Balance entry",
+        canonical=canonical.BalanceEntry,
+        model=models.BalanceEntry,
+        row=_balance_entry,
+        natural_keys=_PROCESSOR_REF,
+    ),
+    Target(
+        name="finance.account",
+        label="Account",
+        canonical=canonical.Account,
+        model=models.Account,
+        row=_account,
+        natural_keys=(("code",),),
+        own_numbers=True,
+    ),
+    Target(
+        name="finance.tax_rate",
+        label="Tax rate",
+        canonical=canonical.TaxRate,
+        model=models.TaxRate,
+        row=_tax_rate,
+        natural_keys=(("code",),),
+        own_numbers=True,
+    ),
+)
+
+
 def register() -> None:
-    """The natural keys of money: what a processor or ledger calls the document, never a likeness."""
-    ref = (("processor_ref",),)
-    for target in (
-        Target(
-            name="finance.party",
-            label="Party",
-            canonical=canonical.Party,
-            model=models.Party,
-            row=_party,
-            natural_keys=(("number",), ("email", "name")),
-        ),
-        Target(
-            name="finance.invoice",
-            label="Invoice",
-            canonical=canonical.Invoice,
-            model=models.Invoice,
-            row=_invoice,
-            children=(Children(field="lines", model=models.InvoiceLine, parent="invoice_id", rows=_lines),),
-            natural_keys=(("type", "number"),),
-            own_numbers=True,
-            refs={"party": "finance.party"},
-        ),
-        Target(
-            name="finance.payment",
-            label="Payment",
-            canonical=canonical.Payment,
-            model=models.Payment,
-            row=_payment,
-            natural_keys=ref,
-            refs={"party": "finance.party", "invoice": "finance.invoice"},
-        ),
-        Target(
-            name="finance.refund",
-            label="Refund",
-            canonical=canonical.Refund,
-            model=models.Refund,
-            row=_refund,
-            natural_keys=ref,
-            refs={"payment": "finance.payment"},
-        ),
-        Target(
-            name="finance.dispute",
-            label="Dispute",
-            canonical=canonical.Dispute,
-            model=models.Dispute,
-            row=_dispute,
-            natural_keys=ref,
-            refs={"payment": "finance.payment"},
-        ),
-        Target(
-            name="finance.payout",
-            label="Payout",
-            canonical=canonical.Payout,
-            model=models.Payout,
-            row=_payout,
-            natural_keys=ref,
-        ),
-        Target(
-            name="finance.balance_entry",
-            label="Balance entry",
-            canonical=canonical.BalanceEntry,
-            model=models.BalanceEntry,
-            row=_balance_entry,
-            natural_keys=ref,
-        ),
-        Target(
-            name="finance.account",
-            label="Account",
-            canonical=canonical.Account,
-            model=models.Account,
-            row=_account,
-            natural_keys=(("code",),),
-            own_numbers=True,
-        ),
-        Target(
-            name="finance.tax_rate",
-            label="Tax rate",
-            canonical=canonical.TaxRate,
-            model=models.TaxRate,
-            row=_tax_rate,
-            natural_keys=(("code",),),
-            own_numbers=True,
-        ),
-    ):
+    for target in TARGETS:
         targets.register(target)

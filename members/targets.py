@@ -42,40 +42,43 @@ def _tag(record: canonical.Tag) -> dict[str, Any]:
     return {"name": record.name, "size": record.size}
 
 
-def register() -> None:
-    for target in (
-        Target(
-            name="members.member",
-            label="Member",
-            canonical=canonical.Member,
-            model=models.Member,
-            row=_member,
-            children=(
-                Children(
-                    field="consents",
-                    model=models.MemberConsent,
-                    parent="member_id",
-                    rows=_consents,
-                    key=("channel", "purpose"),
-                ),
+TARGETS = (
+    Target(
+        name="members.member",
+        label="Member",
+        canonical=canonical.Member,
+        model=models.Member,
+        row=_member,
+        children=(
+            Children(
+                field="consents",
+                model=models.MemberConsent,
+                parent="member_id",
+                rows=_consents,
+                key=("channel", "purpose"),
             ),
-            natural_keys=(("member_number",), ("email", "family_name", "given_name")),
         ),
-        Target(
-            name="members.audience",
-            label="Audience",
-            canonical=canonical.Audience,
-            model=models.Audience,
-            row=_audience,
-            renamed={"created_at": "listed_at"},
-        ),
-        Target(
-            name="members.tag",
-            label="Tag",
-            canonical=canonical.Tag,
-            model=models.Tag,
-            row=_tag,
-            natural_keys=(("name",),),
-        ),
-    ):
+        natural_keys=(("member_number",), ("email", "family_name", "given_name")),
+    ),
+    Target(
+        name="members.audience",
+        label="Audience",
+        canonical=canonical.Audience,
+        model=models.Audience,
+        row=_audience,
+        renamed={"created_at": "listed_at"},
+    ),
+    Target(
+        name="members.tag",
+        label="Tag",
+        canonical=canonical.Tag,
+        model=models.Tag,
+        row=_tag,
+        natural_keys=(("name",),),
+    ),
+)
+
+
+def register() -> None:
+    for target in TARGETS:
         targets.register(target)
