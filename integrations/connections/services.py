@@ -17,7 +17,7 @@ from integrations.encryption import CannotDecrypt, Secret
 from integrations.http.budget import PERSON
 from integrations.http.caller import Caller
 from integrations.http.door import Door
-from integrations.hub.models import AccountRoute, Due
+from integrations.hub.models import AccountRoute
 from integrations.provider import AuthExpired, OAuth2, Permanent, Provider, ProviderError
 from integrations.provider.auth import Auth
 
@@ -161,12 +161,12 @@ def test(connection: Connection) -> TestResult:
 
 
 def disconnect(connection: Connection, *, user: Any = None) -> None:
-    """Revokes at the vendor as well as can be, wipes the credential, forgets what was due. The row and its history stay."""
+    """Revokes at the vendor as well as can be and wipes the credential; whoever listens to `disconnected` stops reading, in
+    the same transaction. The row and its history stay."""
     _revoke(connection)
     with transaction.atomic():
         credentials.wipe(connection)
         AccountRoute.objects.filter(connection_id=connection.pk).delete()
-        Due.objects.filter(connection_id=connection.pk).delete()
         status.change(connection, Connection.Status.DISCONNECTED)
         disconnected.send(sender=Connection, connection=connection, user=user)
 
