@@ -16,8 +16,8 @@ from . import canonical, models
 
 def _plain(record: BaseModel, *names: str) -> dict[str, Any]:
     """Columns that are called what the canonical field is called; an absent text is an empty one."""
-    values = {name: getattr(record, name) for name in names}
-    return {name: "" if value is None else value for name, value in values.items()}
+    values = record.__dict__
+    return {name: "" if (value := values[name]) is None else value for name in names}
 
 
 def _minor(**amounts: Money | None) -> dict[str, Any]:
@@ -132,6 +132,7 @@ TARGETS = (
         model=models.Party,
         row=_party,
         natural_keys=(("number",), ("email", "name")),
+        mergeable=True,
     ),
     Target(
         name="finance.invoice",

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class IntegrationsConfig(AppConfig):
@@ -9,4 +10,7 @@ class IntegrationsConfig(AppConfig):
     def ready(self) -> None:
         from . import checks  # noqa: F401 registers the system checks
         from .api import checks as checks_of_the_api  # noqa: F401
-        from .sync import receivers, tasks  # noqa: F401 register what connecting sets going, and the kinds of jobs
+        from .changes.install import install_after_migrate
+        from .sync import receivers, retry, tasks, undo_job, upkeep  # noqa: F401 what connecting sets going; kinds of jobs
+
+        post_migrate.connect(install_after_migrate, sender=self, dispatch_uid="changes.install")

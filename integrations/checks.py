@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any, get_args, get_origin
 from urllib.parse import urlsplit
 
-import jsonschema
 from django.core.checks import CheckMessage, Error, register
 from pydantic import BaseModel
 
-from . import quality, registry, targets
+from . import registry, targets
+from .matching import rules as matching
 from .provider import (
     CATEGORIES,
     ApiKey,
@@ -24,6 +24,7 @@ from .provider import (
     Provider,
     Resource,
     SinglePage,
+    Tombstones,
     dig,
 )
 from .provider.resources import CURSOR_FORMATS
@@ -40,7 +41,7 @@ HINTS = {
     "E009": "members/targets.py and finance/targets.py say what there is.",
     "E010": "The path begins with / and holds {parent} just if the resource is Within another; records have a key.",
     "E011": f"A cursor has a field, a header or a parameter, and a format: {', '.join(CURSOR_FORMATS)}.",
-    "E012": "`POST /things`, and `PUT /things/{key}` for an update; body json or form; a list is wrapped in something.",
+    "E012": "`POST /things`, `PUT /things/{key}` for an update, `POST /things` for many; json or form; a list is wrapped.",
     "E013": "Each canonical field once, from one path, or from several with a converter.",
     "E014": "Map it, or no record will ever be valid.",
     "E015": 'Say whose key it is: ref="contacts", a resource of this provider that becomes the target it refers to.',
@@ -51,6 +52,8 @@ HINTS = {
     "E020": "One file per resource: the whole answer of its list, as the vendor gives it, written by us.",
     "E021": "Every promise is done, todo, or exempt with a reason.",
     "E022": "What a hook does for the second time is a word of the vocabulary.",
+    "E023": "Tombstones stand in the list (field) or in one of their own (path), and not inside another resource's records.",
+    "E024": "Correct the target's matching: integrations/matching/rules.py says what each word means.",
 }
 _SLUG = re.compile(r"[a-z][a-z0-9-]{1,39}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,59}")
@@ -154,6 +157,11 @@ def _resource(provider: Provider, resource: Resource) -> Found:
         yield "E011", f"{about}: its cursor does not say how it is sent."
     if cursor and cursor.format not in CURSOR_FORMATS:
         yield "E011", f"{about}: its cursor has the unknown format '{cursor.format}'."
+    deletes = resource.deletes
+    if isinstance(deletes, Tombstones) and (
+        bool(deletes.field) == bool(deletes.path) or (deletes.path and resource.within)
+    ):
+        yield "E023", f"{about}: its tombstones are not to be found."
 
 
 def _write(resource: Resource) -> Found:
@@ -167,6 +175,12 @@ def _write(resource: Resource) -> Found:
         yield "E012", f"{about}: its write does not say what is sent where."
     if write.list_wrap and not write.wrap:
         yield "E012", f"{about}: its list is wrapped in nothing."
+    if write.update_all and (not _WRITE.fullmatch(write.update_all) or "{" in write.update_all):
+        yield "E012", f"{about}: '{write.update_all}' is no way to update many."
+    if write.batch > 1 and not (write.list_wrap and write.refused):
+        yield "E012", f"{about}: a call of many does not say what it is wrapped in, or why one of them was refused."
+    if write.find and not (write.find.params and write.find.equal):
+        yield "E012", f"{about}: what is looked for cannot be recognised."
 
 
 # --- mapping ---------------------------------------------------------------------------------------------------------------
@@ -232,12 +246,16 @@ def _target(target: targets.Target) -> Found:
         yield "E016", f"its canonical model has no '{name}'."
     for name in sorted(set(target.refs.values()) - set(targets.all_targets())):
         yield "E016", f"it refers to '{name}', which is no target."
+    if target.matching:
+        yield from (("E024", problem) for problem in matching.problems(target.matching, target.canonical))
 
 
 # --- actions, webhook, folder ----------------------------------------------------------------------------------------------
 
 
 def _schemas(provider: Provider) -> Found:
+    import jsonschema  # with _folder's, a twentieth of what every process needs to start; only those that check want it
+
     schemas = [*((action.name, action.input) for action in provider.actions), ("settings", provider.settings)]
     for name, schema in schemas:
         try:
@@ -265,6 +283,8 @@ def _webhook(provider: Provider) -> Found:
 
 
 def _folder(provider: Provider) -> Found:
+    from . import quality
+
     folder = registry.folder(provider.slug)
     for name in ("logo.svg", "README.md"):
         if not (folder / name).is_file():

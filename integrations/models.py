@@ -1,11 +1,16 @@
 """The tables of a chapter's schema that belong to the platform. Each slice keeps its own; this page only names them."""
 
 from .api.models import ApiKey, IdempotentRequest
+from .changes.models import Change, ChangePosition, ChangeSet
+from .conflicts.models import Conflict
 from .connections.models import Connection, Credential
-from .mapping.models import FieldMapping
-from .sync.models import QuarantinedRecord, RecordLink, ResourceState, SeenKey, SyncRun
+from .mapping.models import FieldMapping, MappingVersion
+from .matching.models import MatchReview, Merge
+from .sync.models import PlannedKey, QuarantinedRecord, QuarantineRetry, RecordLink, ResourceState, SeenKey, SyncRun
+from .sync.push.models import OutboundWrite
 
 __all__ = [
-    "ApiKey", "Connection", "Credential", "FieldMapping", "IdempotentRequest", "QuarantinedRecord", "RecordLink",
-    "ResourceState", "SeenKey", "SyncRun",
+    "ApiKey", "Change", "ChangePosition", "ChangeSet", "Conflict", "Connection", "Credential", "FieldMapping",
+    "IdempotentRequest", "MappingVersion", "MatchReview", "Merge", "OutboundWrite", "PlannedKey", "QuarantineRetry",
+    "QuarantinedRecord", "RecordLink", "ResourceState", "SeenKey", "SyncRun",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from .provider import Flag, FullComparison, OAuth2, Provider, RateLimit
+from .provider import NoDeletes, OAuth2, Provider, RateLimit
 
 BRONZE, SILVER, GOLD = "bronze", "silver", "gold"
 TIERS = (BRONZE, SILVER, GOLD)
@@ -103,7 +103,7 @@ def unshown(provider: Provider, promises: Mapping[str, Promise]) -> list[str]:
         "runbook": provider.runbook is not None and bool(provider.runbook.fallback),
         "least-privilege": all(auth.scopes for auth in provider.auths if isinstance(auth, OAuth2)),
         "incremental": any(resource.cursor for resource in provider.resources),
-        "deletes": any(isinstance(resource.deletes, (Flag, FullComparison)) for resource in provider.resources),
+        "deletes": any(not isinstance(resource.deletes, NoDeletes) for resource in provider.resources),
         "webhook-signature": provider.webhook is not None,
         "writes": any(resource.write for resource in provider.resources),
         "actions": bool(provider.actions),

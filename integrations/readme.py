@@ -17,6 +17,7 @@ from .provider import (
     RateLimit,
     Resource,
     SharedToken,
+    Tombstones,
 )
 
 WINDOWS = {"per_second": "a second", "per_minute": "a minute", "per_hour": "an hour", "per_day": "a day"}
@@ -83,6 +84,8 @@ def _deleted(resource: Resource) -> str:
     match resource.deletes:
         case Flag(field, value):
             return f"`{field}` is `{value}`"
+        case Tombstones(path=path):
+            return f"in the list at `{path}`" if path else f"`{resource.deletes.field}` has a value"
         case FullComparison():
             return "missing from a complete read"
         case NoDeletes():

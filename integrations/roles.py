@@ -38,15 +38,29 @@ _MONEY = (
     "party", "invoice", "invoiceline", "payment", "refund", "dispute", "payout", "balanceentry", "account", "taxrate",
 )  # fmt: skip
 _SEE_CONNECTIONS = _models(
-    "integrations", "view", "connection", "resourcestate", "syncrun", "recordlink", "quarantinedrecord", "fieldmapping"
+    "integrations",
+    "view",
+    "connection",
+    "resourcestate",
+    "syncrun",
+    "recordlink",
+    "quarantinedrecord",
+    "fieldmapping",
+    "conflict",
+    "matchreview",
+    "merge",
+    "outboundwrite",
 )
 _RUN_CONNECTIONS = (*_SEE_CONNECTIONS, ACTS["connect"], ACTS["sync"])
+
+MERGE = "integrations.merge_records"
 
 CHAPTER_ADMIN = "Chapter admin"
 ROLES: dict[str, tuple[str, ...]] = {
     CHAPTER_ADMIN: (
         *_RUN_CONNECTIONS,
         *_use(*CATEGORIES),
+        MERGE,
         *_models("integrations", "view add change delete", "apikey"),
         *_models("members", "view add change delete", *_PEOPLE),
         *_models("finance", "view", *_MONEY),
@@ -62,6 +76,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "Membership secretary": (
         *_RUN_CONNECTIONS,
         *_use("crm", "events", "forms", "volunteers", "documents", "calendar"),
+        MERGE,
         *_models("members", "view add change", *_PEOPLE),
     ),
     "Marketing": (

@@ -11,6 +11,7 @@ from django.db import models
 from pydantic import BaseModel
 
 from .canonical import Canonical
+from .matching.rules import Matching
 
 Row = Mapping[str, Any]
 
@@ -21,7 +22,8 @@ class Children:
     `rows(record)` gives their columns; `parent` is the column that holds the record's id.
 
     With a `key` (columns that tell siblings apart) a system replaces only the children it ever spoke of: several systems may
-    each say something about one member.
+    each say something about one member. `outweighs(one, other)`: which of two rows of one key stays where two records become
+    one; the kept record's where nothing is said.
     """
 
     field: str
@@ -29,6 +31,7 @@ class Children:
     parent: str
     rows: Callable[[BaseModel], list[dict[str, Any]]]
     key: tuple[str, ...] = ()
+    outweighs: Callable[[Row, Row], bool] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +47,9 @@ class Target:
 
     A canonical field is found again in the column of its name, `<field>_id` for a reference, `<field>_minor` for money (in
     the row's `currency`), or as `renamed` says.
+
+    `matching`: how a record is recognised where no natural key says it, and when a person is asked (`matching/rules.py`).
+    `mergeable`: two of ours may be made one by a person.
     """
 
     name: str
@@ -56,6 +62,13 @@ class Target:
     refs: Mapping[str, str] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
     own_numbers: bool = False
+    matching: Matching | None = None
+    mergeable: bool = False
+
+    @property
+    def apart(self) -> tuple[tuple[str, ...], ...]:
+        """What tells two records apart though a natural key is the same."""
+        return self.matching.apart if self.matching else ()
 
 
 class UnknownTarget(LookupError):

@@ -3,8 +3,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import urlencode
 
+from integrations import roles
 from integrations.readonly import ReadOnlyAdmin, ReadOnlyInline
 
 from .models import Audience, Member, MemberConsent, Tag
@@ -74,11 +80,25 @@ class MemberAdmin(admin.ModelAdmin):
     show_full_result_count = False
     list_per_page = 50
     inlines: ClassVar = [Consents]
+    actions: ClassVar = ["merge"]
     fieldsets: ClassVar = [
         (None, {"fields": ["display_name", ("given_name", "family_name"), "member_number", "status"]}),
         ("Reach", {"fields": ["email", "phone", "lines", ("locality", "region"), ("postcode", "country"), "locale"]}),
         ("Dates and tags", {"fields": ["join_date", "birth_date", "tags"]}),
     ]
+
+    def has_merge_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(roles.MERGE))
+
+    @admin.action(description="Merge two members…", permissions=["merge"])
+    def merge(self, request: HttpRequest, queryset: QuerySet[Member]) -> HttpResponse | None:
+        """To the page that shows what would happen; the one known longer is proposed to be kept."""
+        chosen = list(queryset.order_by("created_at", "pk").values_list("pk", flat=True)[:3])
+        if len(chosen) != 2:
+            messages.warning(request, "Choose exactly two members to merge.")
+            return None
+        asked = {"target": "members.member", "kept": chosen[0], "merged": chosen[1]}
+        return redirect(f"{reverse('admin:marketplace:merge')}?{urlencode(asked)}")
 
 
 @admin.register(Audience)

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from integrations.matching.keys import index
 from integrations.rows import Synced
 
 
@@ -36,7 +37,12 @@ class Member(Synced):
 
     class Meta:
         ordering: ClassVar = ["display_name"]
-        indexes: ClassVar = [models.Index(fields=["email"], condition=~models.Q(email=""), name="member_email")]
+        # What matching looks people up by; the many empty ones are left out.
+        indexes: ClassVar = [
+            models.Index(fields=["email"], condition=~models.Q(email=""), name="member_email"),
+            index("member_phone", "phone", "phone"),
+            index("member_name", "name", "given_name", "family_name"),
+        ]
 
     def __str__(self) -> str:
         return self.display_name

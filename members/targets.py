@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from integrations import targets
-from integrations.targets import Children, Target
+from integrations.matching.rules import Block, Matching, Rule
+from integrations.targets import Children, Row, Target
 
 from . import canonical, models
 
@@ -27,6 +28,37 @@ def _member(record: canonical.Member) -> dict[str, Any]:
         "locale": record.locale or "",
         "tags": record.tags,
     }
+
+
+_MOST_RESTRICTIVE = ("suppressed", "withdrawn", "denied", "pending_double_opt_in", "not_asked", "granted")
+
+# A shared mailbox, telephone or address makes a question at most, as does another first name: only all of it together with
+# the name, or a birth date, says that two records are one person.
+_NAME = ("given_name", "family_name", "display_name")
+MATCHING = Matching(
+    rules=(
+        Rule(("member_number",), "member number", 60),
+        Rule(("email",), "e-mail address", 50, find=True, dilutes=True),
+        Rule(_NAME, "name", 40, how="name", find=True),
+        Rule(("birth_date",), "birth date", 30, how="date"),
+        Rule(("phone",), "telephone number", 20, how="phone", find=True, dilutes=True),
+        Rule(("address",), "address", 10, how="address"),
+    ),
+    link=90,
+    review=50,
+    blocks=(
+        Block(("member_number",), "member number"),
+        Block(("birth_date",), "birth date", how="date"),
+        Block(_NAME, "name", how="name", asks=True),
+        Block(("status",), "one is marked as", asks=True, values=("deceased",)),
+    ),
+)
+
+
+def _outweighs(one: Row, other: Row) -> bool:
+    """Of two consents for the same purpose the more restrictive one counts."""
+    ranks = [_MOST_RESTRICTIVE.index(row["state"]) for row in (one, other) if row["state"] in _MOST_RESTRICTIVE]
+    return len(ranks) == 2 and ranks[0] < ranks[1]
 
 
 def _consents(record: BaseModel) -> list[dict[str, Any]]:
@@ -56,9 +88,12 @@ TARGETS = (
                 parent="member_id",
                 rows=_consents,
                 key=("channel", "purpose"),
+                outweighs=_outweighs,
             ),
         ),
         natural_keys=(("member_number",), ("email", "family_name", "given_name")),
+        matching=MATCHING,
+        mergeable=True,
     ),
     Target(
         name="members.audience",

@@ -17,11 +17,13 @@ from integrations.provider import (
     Cursor,
     Each,
     Field,
+    Find,
     Mapping,
     NoAuth,
     OAuth2,
     PageNumber,
     Scope,
+    Tombstones,
     Within,
     convert,
 )
@@ -95,6 +97,9 @@ BROKEN = {
         contacts(write=replace(CONTACTS.write, body="xml")),
         contacts(write=replace(CONTACTS.write, create=None, update=None)),
         contacts(write=replace(CONTACTS.write, wrap=None)),
+        contacts(write=replace(CONTACTS.write, update_all="POST /Contacts/{key}")),
+        contacts(write=replace(CONTACTS.write, refused="")),
+        contacts(write=replace(CONTACTS.write, find=Find(params={}, equal=("Name",)))),
     ],
     "E013": [
         mapped(NAME, Field("nickname", "x")),
@@ -120,6 +125,11 @@ BROKEN = {
         provider(webhook=replace(XERO.webhook, topics={"CONTACT": "people"})),
         provider(webhook=replace(XERO.webhook, account=None)),
         provider(webhook=replace(XERO.webhook, body="xml")),
+    ],
+    "E023": [
+        contacts(deletes=Tombstones()),
+        contacts(deletes=Tombstones(field="gone", path="/deleted")),
+        contacts(path="/a/{parent}", within=Within("invoices", into="x"), deletes=Tombstones(path="/deleted")),
     ],
 }  # fmt: skip
 

@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "integrations.changes.middleware.OriginMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -121,6 +122,8 @@ LOGOUT_REDIRECT_URL = "/login/"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
+# A form of field mappings has two cells for every row of every table.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 # Nothing from elsewhere, nothing inline. A page that needs more says so and why (integrations.marketplace.csp).
 SECURE_CSP = {
     "default-src": ["'none'"],
@@ -157,8 +160,19 @@ JOB_DRAIN_SECONDS = env.int("JOB_DRAIN_SECONDS", default=20)
 JOB_TIME_LIMIT = env.int("JOB_TIME_LIMIT", default=3600)
 JOB_BACKOFF_SECONDS = env.float("JOB_BACKOFF_SECONDS", default=10)
 JOB_KEEP_DAYS = env.int("JOB_KEEP_DAYS", default=7)
+# What changed, from what to what: history, and what undo works from.
+CHANGES_KEEP_DAYS = env.int("CHANGES_KEEP_DAYS", default=120)
+# How long resolved set-aside records and finished sync runs are kept; 0 = for ever.
+QUARANTINE_KEEP_DAYS = env.int("QUARANTINE_KEEP_DAYS", default=90)
+RUN_KEEP_DAYS = env.int("RUN_KEEP_DAYS", default=180)
 # Dotted name of a function text -> text that takes secrets out of what is kept as a job's last error.
 JOB_REDACT = "integrations.http.redaction.redact"
+
+# --- what waits for a person ------------------------------------------------------------------------------------------
+# A sync that would change or delete more than both of these waits for approval: so many records, and such a share (in per
+# cent) of what is linked.
+PLAN_ABOVE_RECORDS = env.int("PLAN_ABOVE_RECORDS", default=100)
+PLAN_ABOVE_PERCENT = env.int("PLAN_ABOVE_PERCENT", default=25)
 
 # --- the door out -----------------------------------------------------------------------------------------------------
 # http(s)://host:port of the lab. Empty = no lab: connections in the "lab" environment cannot be made or used.
@@ -205,6 +219,7 @@ SPECTACULAR_SETTINGS = {
         "ConnectionStatusEnum": "integrations.connections.models.Connection.Status",
         "RecordStateEnum": "integrations.sync.models.RecordLink.State",
         "RunStateEnum": "integrations.sync.models.SyncRun.State",
+        "DuplicateStateEnum": "integrations.matching.models.MatchReview.State",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -10,7 +10,8 @@ from integrations import registry
 
 # What stands after `/integrations/{slug}/` and `/integrations/` itself.
 OF_A_CONNECTION = {
-    "account", "actions", "connect", "disconnect", "mappings", "oauth", "settings", "status", "sync", "test",
+    "account", "actions", "conflicts", "connect", "disconnect", "mappings", "oauth", "sending", "settings", "status", "sync",
+    "test",
 }  # fmt: skip
 OF_A_SYNC = {"logs", "runs", "status"}
 OF_THE_CATALOGUE = {"connected"}

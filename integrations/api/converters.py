@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.urls import register_converter
-from django.urls.converters import StringConverter
+from django.urls.converters import IntConverter, StringConverter
 
 
 class ProviderSlug(StringConverter):
@@ -20,6 +20,12 @@ class Urn(StringConverter):
     regex = r"urn:canonical:[a-z_]{1,60}:[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}"
 
 
+class Number(IntConverter):
+    """One that fits its column."""
+
+    regex = "[0-9]{1,9}"
+
+
 def register() -> None:
-    for name, converter in {"provider": ProviderSlug, "word": Word, "urn": Urn}.items():
+    for name, converter in {"provider": ProviderSlug, "word": Word, "urn": Urn, "number": Number}.items():
         register_converter(converter, name)

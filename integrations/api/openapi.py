@@ -31,7 +31,13 @@ PATH_PARAMETERS: dict[str, tuple[str, str]] = {
     "resource": ("One of the integration's resources.", "contacts"),
     "record_id": ("Our id of the record.", "01980f6e-8a01-7b11-9c55-3f1f0f6b2a90"),
     "run_id": ("The run's id.", "01980f6e-9b2e-7d4a-8e77-51f0c2aa01de"),
+    "set_aside_id": ("The set-aside record's id.", "01980f6e-a1c0-7e55-8f10-2b9a4f7c1d03"),
+    "retry_id": ("The retry's id.", "01980f6e-b2d1-7f66-9021-3cab5e8d2e14"),
+    "conflict_id": ("The conflict's id.", "01980f6e-9c11-7aa0-9a52-6a5f3b1f7c20"),
     "action": ("One of the integration's actions.", "create_payment_link"),
+    "review_id": ("The possible duplicate's id.", "01980f6e-a3c1-7a52-8f11-6d0f0b7c4e21"),
+    "merge_id": ("The merge's id.", "01980f6e-b7d4-7e83-9a02-7e1f0c8d5f32"),
+    "number": ("The version's number.", "2"),
     "urn": ("The schema's URN.", "urn:canonical:invoice:1.0.0"),
 }
 PAGED = [
@@ -100,7 +106,7 @@ class ApiSchema(AutoSchema):
         found = dict(EVERYWHERE)
         if self.method in ("POST", "PUT"):
             found |= WITH_A_BODY
-        if "{" in self.path:
+        if "{" in self.path or (self.view.names_things and self.method == "POST"):
             found |= ON_ONE_THING
         if self.view.asks_the_vendor:
             found |= OF_THE_VENDOR

@@ -26,5 +26,7 @@ SCOPES = {
     "sync:run": Scope(label="start a sync", act="sync"),
     "records:read": Scope(label="read synced records", act="view"),
     "records:write": Scope(label="create records at the vendor", act="sync"),
+    "duplicates:decide": Scope(label="decide about possible duplicates, merge records and undo that", act="sync"),
+    "conflicts:resolve": Scope(label="decide conflicts between both sides of a record", act="sync"),
     "actions:run": Scope(label="run a provider's actions, such as creating a payment", act="sync"),
 }

@@ -14,7 +14,7 @@ from integrations.hub.models import Chapter
 from integrations.provider import ApiKey, AuthExpired, BasicAuth, ClientCredentials, OAuth2
 from integrations.provider.auth import Auth
 
-from . import credentials, oauth2
+from . import credentials
 from .models import Connection
 from .tokens import Token
 
@@ -52,6 +52,8 @@ class Typed:
 class Tokens:
     """An access token, renewed when it ends or is refused. One that is not stored yet cannot be renewed."""
 
+    # Its library takes longer to import than most runs take to find out that nothing changed, and a typed key needs none of it.
+
     def __init__(
         self, token: Token, *, chapter: Chapter, connection: Connection, renewable: bool, probe: bool = False
     ) -> None:
@@ -68,12 +70,16 @@ class Tokens:
     def secret(self) -> str:
         with self._lock:
             if self._renewable and self._token.is_stale(timezone.now()):
+                from . import oauth2
+
                 self._token = oauth2.renewed(self._chapter_id, self._connection_id, probe=self._probe)
             return self._token.access.reveal()
 
     def renew(self) -> bool:
         if not self._renewable:
             return False
+        from . import oauth2
+
         with self._lock:
             self._token = oauth2.renewed(
                 self._chapter_id, self._connection_id, refused=self._token.access, probe=self._probe
@@ -92,6 +98,8 @@ def stored(connection: Connection, chapter: Chapter, caller: Caller, *, probe: b
         raise AuthExpired(caller.sentence("is not connected", "Connect it."))
     if not isinstance(auth, (OAuth2, ClientCredentials)):
         return Typed(auth, credentials.opened(credential))
+    from . import oauth2
+
     token = oauth2.token_of(credential) or oauth2.renewed(chapter.pk, connection.pk, probe=probe)
     renewable = isinstance(auth, ClientCredentials) or auth.refresh
     return Tokens(token, chapter=chapter, connection=connection, renewable=renewable, probe=probe)

@@ -32,6 +32,9 @@ class Connection(models.Model):
         default=dict, blank=True, help_text="What fills the {names} of the base URL; never secret"
     )
     settings = models.JSONField(default=dict, blank=True)
+    plan_first = models.BooleanField(
+        default=False, help_text="The first read of each resource is shown to a person before anything is written"
+    )
     last_sync_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True, default="")
     connected_at = models.DateTimeField(null=True, blank=True)

@@ -14,12 +14,24 @@ from .models import Connection, Credential
 # Not status (status.py alone writes it), nor what a sync writes meanwhile.
 _KEPT = (
     "environment", "auth_kind", "account_id", "account_name", "values", "settings", "connected_at", "connected_by", "app_id",
-    "updated_at",
+    "plan_first", "updated_at",
 )  # fmt: skip
 
 
-def find(provider: Provider, name: str, environment: str, connection: Connection | None) -> Connection:
-    """The given connection read afresh, one that was begun under that name and never worked, or a new one, not saved."""
+def find(
+    provider: Provider, name: str, environment: str, connection: Connection | None, *, plan_first: bool | None = None
+) -> Connection:
+    """The given connection read afresh, one that was begun under that name and never worked, or a new one, not saved.
+
+    `plan_first` None: as the connection has it; a new one shows its first reads to a person.
+    """
+    row = _find(provider, name, environment, connection)
+    if plan_first is not None or row._state.adding:
+        row.plan_first = plan_first is not False
+    return row
+
+
+def _find(provider: Provider, name: str, environment: str, connection: Connection | None) -> Connection:
     if connection is not None:
         if connection.provider != provider.slug:
             raise ConnectError(f"'{connection.name}' is not a connection to {provider.name}.")

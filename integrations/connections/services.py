@@ -62,9 +62,11 @@ def connect_with_secret(
     user: Any = None,
     account_id: str = "",
     connection: Connection | None = None,
+    plan_first: bool | None = None,
 ) -> Connection:
     """Tests what was typed in against the vendor, then keeps it. With `connection`, connects that one again: its mapping,
-    links and history stay.
+    links and history stay. `plan_first`: the first read of each resource is shown to a person before anything is written;
+    None keeps what the connection has, which is yes for a new one.
 
     Where it opens several accounts and none is named, the connection waits, disconnected, for `choose_account`.
     """
@@ -72,7 +74,7 @@ def connect_with_secret(
     auth = _auth(declared, auth_kind)
     if isinstance(auth, OAuth2):
         raise ConnectError(f"{declared.name} is connected by signing in there, not by typing in a secret.")
-    row = rows.find(declared, name, environment, connection)
+    row = rows.find(declared, name, environment, connection, plan_first=plan_first)
     return typed_in.connect(row, auth, fields, chapter=hub.inside(), user=user, account_id=account_id)
 
 
@@ -86,16 +88,18 @@ def begin_oauth(
     return_to: str,
     connection: Connection | None = None,
     write: bool | None = None,
+    plan_first: bool | None = None,
 ) -> str:
     """The vendor's address to send the person to. `browser` is a random value that browser alone holds (browser.py).
 
-    `write` asks for the scopes to write as well; None keeps what the connection is set to.
+    `write` asks for the scopes to write as well; None keeps what the connection is set to. `plan_first` as in
+    `connect_with_secret`.
     """
     declared = _declared(provider)
     auth = _auth(declared, OAuth2.kind)
     if not isinstance(auth, OAuth2):
         raise ConnectError(f"{declared.name} has no sign-in of that kind.")
-    row = rows.find(declared, name, environment, connection)
+    row = rows.find(declared, name, environment, connection, plan_first=plan_first)
     row.auth_kind = row.auth_kind or auth.kind
     if write is not None:
         row.settings = {**row.settings, "write": write}

@@ -18,11 +18,13 @@ from .caller import Caller
 # The lab is ours: the same path is run, wide enough that sample data is not slow.
 LAB_FACTOR = 100
 _BOUNDLESS = 1e9
+# What long reads leave of an hour's and a day's requests, so that people and short runs are not starved by them.
+RESERVE = 0.1
 
 _TAKE = """
 WITH wish AS (
-    SELECT * FROM unnest(%(keys)s::text[], %(capacities)s::float8[], %(rates)s::float8[], %(periods)s::float8[])
-        AS w (key, capacity, rate, period)
+    SELECT * FROM unnest(%(keys)s::text[], %(capacities)s::float8[], %(rates)s::float8[], %(periods)s::float8[],
+        %(floors)s::float8[]) AS w (key, capacity, rate, period, floor)
 ), gate AS (
     SELECT failures, extract(epoch FROM open_until - clock_timestamp()) AS open_for
     FROM public.hub_breaker WHERE connection_id = %(connection)s
@@ -50,7 +52,7 @@ SELECT
         0,
         extract(epoch FROM blocked_until - clock_timestamp()),
         CASE
-            WHEN tokens >= 0 THEN 0
+            WHEN tokens >= floor THEN 0
             WHEN rate > 0 THEN -tokens / rate
             ELSE period - extract(epoch FROM clock_timestamp() - updated_at)
         END
@@ -77,6 +79,11 @@ class Window:
     rate: float
     period: float
 
+    @property
+    def reserve(self) -> float:
+        """How many of a budget's requests a long read leaves to others."""
+        return 0.0 if self.rate else float(int(self.capacity * RESERVE))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
@@ -94,8 +101,9 @@ def windows(caller: Caller) -> list[Window]:
     return found or [Window(key=_key(caller, "any"), capacity=_BOUNDLESS, rate=_BOUNDLESS, period=1)]
 
 
-def take(caller: Caller, buckets: list[Window], *, force: bool = False) -> Turn:
-    """One statement: takes a token from each bucket, into debt where there is none, which is the place in the queue.
+def take(caller: Caller, buckets: list[Window], *, force: bool = False, keeps_reserve: bool = False) -> Turn:
+    """One statement: takes a token from each bucket, into debt where there is none, which is the place in the queue. With
+    `keeps_reserve` the reserve of a budget counts as spent.
 
     Nothing is taken while the breaker is open, unless `force`.
     """
@@ -106,6 +114,7 @@ def take(caller: Caller, buckets: list[Window], *, force: bool = False) -> Turn:
             "capacities": [float(bucket.capacity) for bucket in buckets],
             "rates": [float(bucket.rate) for bucket in buckets],
             "periods": [float(bucket.period) for bucket in buckets],
+            "floors": [bucket.reserve if keeps_reserve else 0.0 for bucket in buckets],
             "connection": caller.connection_id,
             "force": force,
         },

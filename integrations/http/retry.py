@@ -13,6 +13,7 @@ from requests import PreparedRequest
 
 from integrations.provider import Provider
 
+from . import halt
 from .budget import Budget
 
 SAFE = frozenset(["GET", "HEAD", "OPTIONS"])
@@ -64,12 +65,12 @@ class Patience:
         return cls(attempts=budget.attempts, waiting=budget.waiting)
 
     def sleep(self, seconds: float) -> bool:
-        """Sleeps, or says False when that is longer than what is left."""
+        """Sleeps, or says False when that is longer than what is left. Halted where nobody waits any more."""
         if seconds > self.waiting:
             return False
         if seconds > 0:
             self.waiting -= seconds
-            time.sleep(seconds)
+            halt.sleep(seconds)
         return True
 
     def before_next(self, asked_for: float | None) -> bool:

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from . import shared
+from . import halt, shared
 from .caller import Caller
 
 _LOCK = "SELECT pg_try_advisory_lock(%(account)s, %(slot)s)"
@@ -54,7 +54,7 @@ def _wait(account: int, count: int, until: float) -> int:
                 return slot
         if time.monotonic() >= until:
             raise NoSlot
-        time.sleep(random.uniform(0.02, 0.1))  # noqa: S311
+        halt.sleep(random.uniform(0.02, 0.1))  # noqa: S311
 
 
 def _take(account: int, slot: int) -> bool:

@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 
 from integrations.provider import Permanent, RateLimited, Temporary
 
-from . import breaker, guard, limits, slots, sockets
+from . import breaker, guard, halt, limits, slots, sockets
 from .budget import Budget
 from .caller import Caller
 from .retry import AGAIN, SAFE, Patience, is_safe, retry_after
@@ -101,7 +101,7 @@ class Transport(HTTPAdapter):
 
     def _admit(self, patience: Patience) -> _Trying:
         """Waits for the account's turn. RateLimited when that is too long, Temporary while the breaker is open."""
-        turn = limits.take(self.caller, self._windows, force=self.probe)
+        turn = limits.take(self.caller, self._windows, force=self.probe, keeps_reserve=self.budget.keeps_reserve)
         if turn.open_for > 0 and not self.probe:
             raise self._resting(turn)
         if not patience.sleep(turn.wait):
@@ -133,6 +133,7 @@ class Transport(HTTPAdapter):
 
     def _attempt(self, request: PreparedRequest) -> Response:
         with Watch(self.budget.total) as watch:
+            halt.check()
             try:
                 response = super().send(
                     self._addressed(request),
@@ -150,9 +151,11 @@ class Transport(HTTPAdapter):
                     )
                 ) from None
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                halt.check()
                 if watch.expired:
                     raise NoAnswer(f"took longer than {_span(self.budget.total)}", sent=True) from None
                 raise _no_answer(error, self.budget) from None
+            halt.check()
             if watch.expired:
                 raise NoAnswer(f"took longer than {_span(self.budget.total)}", sent=True)
         if response.status_code in REDIRECTS:

@@ -16,6 +16,8 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Self
 
+from . import halt
+
 _LOOKS_EVERY = 0.1
 
 _current: ContextVar[Watch | None] = ContextVar("watch", default=None)
@@ -28,16 +30,21 @@ class Watch:
         self._lock = threading.Lock()
         self._lever: socket.socket | None = None
         self._token: Token[Watch | None] | None = None
+        self._halt = halt.current()
 
     def __enter__(self) -> Self:
         self._token = _current.set(self)
         _looker.add(self)
+        if self._halt is not None:
+            self._halt.begin(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _looker.remove(self)
+        if self._halt is not None:
+            self._halt.end(self)
         if self._token is not None:
             _current.reset(self._token)
         self._let_go()

@@ -6,6 +6,7 @@ the same data, and a run after a restart finds what was written before (with a d
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -16,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from integrations import registry
-from integrations.provider import ClientCredentials, OAuth2, PageNumber, Provider, Resource
+from integrations.provider import ClientCredentials, Cursor, OAuth2, PageNumber, Provider, Resource, Tombstones
 from integrations.provider.paths import plant
 
-from . import callers, control, faults, forms, oauth, paging, routes, samples
+from . import callers, control, deletions, faults, forms, oauth, paging, routes, samples
+from .desk import Desk
 from .limits import Windows
 from .samples import Samples
 from .shelf import Records, Shelf, filled
@@ -92,8 +94,8 @@ class Lab:
         if fault == "slow":
             time.sleep(min(retry_after or 2, 60))
         answer = self._serve(request, found, fault)
-        if fault == "half_body":
-            return Answer(status=answer.status, body=answer.body, headers=answer.headers, cut=True)
+        if fault in ("half_body", "dropped"):
+            return dataclasses.replace(answer, cut=fault == "half_body", dropped=fault == "dropped")
         return answer
 
     def _serve(self, request: Request, found: routes.Found, fault: str) -> Answer:
@@ -138,20 +140,18 @@ class Lab:
         )
         if found.route.kind == routes.LIST:
             return self._list(request, found, resource, caller, fault)
+        if found.route.kind == routes.DELETED and isinstance(resource.deletes, Tombstones):
+            return deletions.answer(resource, records.deleted(_since(resource.deletes.cursor, request)), request)
         if found.route.kind == routes.ONE:
             record = records.get(key or "")
             if record is None:
                 raise Refusal(404, f"There is no {resource.name} with the key '{(key or '')[:80]}'.")
             return Answer(body=json_bytes(paging.wrapped(resource, known.envelope(resource), record)))
 
+        desk = Desk(self.store, resource, records, parent)
+
         def write() -> Answer:
-            posted = forms.posted(resource, request, known)
-            made = records.change(key, posted) if key is not None else records.create(posted, parent)
-            if made is None:
-                raise Refusal(404, f"There is no {resource.name} with the key '{(key or '')[:80]}'.")
-            assert resource.write is not None
-            wrap = resource.write.wrap
-            return Answer(body=json_bytes({wrap: [made] if resource.write.list_wrap else made} if wrap else made))
+            return desk.write(found.route.kind, key, forms.posted(resource, request, known))
 
         assert resource.write is not None
         return self._written(request, provider, caller, write, resource.write.idempotency)
@@ -167,7 +167,9 @@ class Lab:
             parent = (found.values["parent"], self._shelf(provider.slug, above.name, caller.seed))
             if self.records(provider, above, caller).get(parent[0]) is None:
                 raise Refusal(404, f"There is no {above.name} with the key '{parent[0][:80]}'.")
-        listed = records.listing(_since(resource, request), parent)
+        listed = records.listing(_since(resource.cursor, request), parent)
+        if resource.write and resource.write.find:
+            listed = records.found(listed, resource.write.find, request.query)
         address, keys = f"https://{request.host}{request.path}", [entry[0] for entry in listed]
         if fault == faults.ENDLESS:
             cut = paging.endless(resource.pages, paging.cut(resource.pages, keys, {}, address), address)
@@ -203,6 +205,12 @@ class Lab:
         key = request.headers.get((header or "").lower(), "")
         if not key:
             return write()
+        with self.store.one_at_a_time():
+            return self._once(request, provider, caller, write, key)
+
+    def _once(
+        self, request: Request, provider: Provider, caller: callers.Caller, write: Callable[[], Answer], key: str
+    ) -> Answer:
         asked = hashlib.sha256(f"{request.method} {request.path}\n".encode() + request.body).hexdigest()
         known = self.store.row("SELECT * FROM replies WHERE provider = ? AND account = ? AND key = ?",
                                provider.slug, caller.account, key)  # fmt: skip
@@ -224,8 +232,7 @@ def error_body(provider: Provider, refusal: Refusal) -> bytes:
     return json_bytes(body)
 
 
-def _since(resource: Resource, request: Request) -> datetime | None:
-    cursor = resource.cursor
+def _since(cursor: Cursor | None, request: Request) -> datetime | None:
     if cursor is None:
         return None
     given: Mapping[str, str] = request.headers if cursor.header else request.query

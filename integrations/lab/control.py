@@ -20,7 +20,7 @@ HOST = "_lab"
 
 
 def answer(lab: Lab, request: Request) -> Answer:
-    """GET state; POST faults, reset, reset_faults, settings, expire, revoke, change, delete."""
+    """GET state; POST faults, refuse, reset, reset_faults, settings, expire, revoke, change, delete."""
     try:
         return Answer(body=json_bytes(_answer(lab, request)))
     except Refusal as refusal:
@@ -53,6 +53,15 @@ def _faults(lab: Lab, asked: dict[str, Any]) -> Any:
     return {"waiting": lab.store.state()["faults"]}
 
 
+def _refuse(lab: Lab, asked: dict[str, Any]) -> Any:
+    """{"provider", "resource", "path", "value", "message"}: records sent with that value there are not taken, until
+    `reset_faults`; others in the same call are."""
+    lab.store.do("INSERT INTO refusals (provider, resource, path, value, message) VALUES (?, ?, ?, ?, ?)",
+                 _provider(asked), str(asked.get("resource", "")), str(asked.get("path", "")), str(asked.get("value", "")),
+                 str(asked.get("message") or "This record is not valid."))  # fmt: skip
+    return {"refusals": len(lab.store.rows("SELECT id FROM refusals"))}
+
+
 def _reset(lab: Lab, _: dict[str, Any]) -> Any:
     lab.store.reset()
     return {"reset": True}
@@ -60,6 +69,7 @@ def _reset(lab: Lab, _: dict[str, Any]) -> Any:
 
 def _reset_faults(lab: Lab, _: dict[str, Any]) -> Any:
     lab.store.do("DELETE FROM faults")
+    lab.store.do("DELETE FROM refusals")
     return {"waiting": []}
 
 
@@ -130,6 +140,7 @@ def _chosen(lab: Lab, asked: dict[str, Any]) -> list[Any]:
 
 _ACTS = {
     "/faults": _faults,
+    "/refuse": _refuse,
     "/reset": _reset,
     "/reset_faults": _reset_faults,
     "/settings": _settings,

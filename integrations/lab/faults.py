@@ -16,7 +16,7 @@ from integrations.provider.paths import plant
 
 # Answered instead of the vendor's own.
 STATUSES = ("400", "401", "403", "404", "409", "410", "422", "429", "500", "502", "503")
-ANSWERS = ("slow", "half_body", "html")
+ANSWERS = ("slow", "half_body", "html", "dropped")
 # Done to the records of a page.
 RENAMED, RETYPED, DOUBLED, ENDLESS = "drift_renamed", "drift_retyped", "duplicate_page", "endless"
 DRIFTS = ("drift", RENAMED, RETYPED)

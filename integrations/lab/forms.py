@@ -12,16 +12,19 @@ from .samples import Samples
 from .wire import Refusal, Request
 
 
-def posted(resource: Resource, request: Request, samples: Samples) -> dict[str, Any]:
-    """The record in a write's body, out of its wrapping."""
+def posted(resource: Resource, request: Request, samples: Samples) -> list[dict[str, Any]]:
+    """The records in a write's body, out of their wrapping: as many as one call takes."""
     originals = samples.records(resource)
     body = body_of(request, originals[0] if originals else {})
     write = resource.write
     if write and write.wrap:
-        body = dig(body, write.wrap + (".0" if write.list_wrap else ""))
-    if not isinstance(body, dict):
+        body = dig(body, write.wrap)
+    found = body if write and write.list_wrap else [body]
+    if not isinstance(found, list) or not found or not all(isinstance(one, dict) for one in found):
         raise Refusal(400, f"The body holds no {resource.name}.")
-    return body
+    if write and len(found) > write.batch:
+        raise Refusal(400, f"{len(found)} {resource.name} are more than the {write.batch} that one call takes.")
+    return found
 
 
 def body_of(request: Request, sample: Any) -> Any:

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from integrations.provider import ClientCredentials, OAuth2, Provider, Resource
+from integrations.provider import ClientCredentials, OAuth2, Provider, Resource, Tombstones
 
 from .samples import Samples
 
 # What an address may be for.
 AUTHORIZE, TOKEN, REVOKE, LOOKUP = "authorize", "token", "revoke", "lookup"
 ACCOUNTS, TEST, ACTION = "accounts", "test", "action"
-LIST, ONE, CREATE, UPDATE = "list", "one", "create", "update"
+LIST, ONE, CREATE, UPDATE, UPDATE_ALL, DELETED = "list", "one", "create", "update", "update_all", "deleted"
 OPEN = (AUTHORIZE, TOKEN, REVOKE)  # the client proves itself in another way than by an access token
 
 
@@ -112,9 +112,12 @@ def _resource(provider: Provider, resource: Resource) -> list[Route]:
     found = [_route(provider, LIST, ("GET",), resource.path, resource)]
     if resource.one is not None:
         found.append(_route(provider, ONE, ("GET",), f"{resource.path}/{{key}}", resource))
+    if isinstance(resource.deletes, Tombstones) and resource.deletes.path:
+        found.append(_route(provider, DELETED, ("GET",), resource.deletes.path, resource))
     for kind, declared in (
         (CREATE, resource.write and resource.write.create),
         (UPDATE, resource.write and resource.write.update),
+        (UPDATE_ALL, resource.write and resource.write.update_all),
     ):
         if declared:
             method, _, path = declared.partition(" ")

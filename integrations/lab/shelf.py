@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import Any
 
-from integrations.provider import Resource, dig
+from integrations.provider import Find, Resource, dig
 from integrations.provider.paths import plant
 
 from .created import completed
@@ -101,6 +101,19 @@ class Records:
             listed = [e for e in listed if e[0] is not None and e[0] >= since]
         return [(key, copy, index) for _, key, copy, index in listed]
 
+    def found(
+        self, listed: list[tuple[str, int, int]], find: Find, query: Mapping[str, str]
+    ) -> list[tuple[str, int, int]]:
+        """Those that hold what is searched for, where anything is; small and capital letters are one, as with most vendors."""
+        wanted = {
+            template.strip("{}"): query[name].casefold() for name, template in find.params.items() if query.get(name)
+        }
+        return [
+            one
+            for one in listed
+            if not wanted or all(text in str(dig(self.at(one), path) or "").casefold() for path, text in wanted.items())
+        ]
+
     def get(self, key: str) -> dict[str, Any] | None:
         written = self.store.row(
             "SELECT body FROM records WHERE provider = ? AND account = ? AND resource = ? AND key = ?", *self.place, key
@@ -139,6 +152,16 @@ class Records:
 
     def delete(self, key: str) -> None:
         self._keep(key, None)
+
+    def deleted(self, since: datetime | None) -> list[tuple[str, datetime]]:
+        """What was deleted, and when, in that order."""
+        rows = self.store.rows(
+            "SELECT key, changed_at FROM records WHERE provider = ? AND account = ? AND resource = ? AND body IS NULL"
+            " ORDER BY changed_at, key",
+            *self.place,
+        )
+        found = [(row["key"], datetime.fromtimestamp(row["changed_at"], UTC)) for row in rows]
+        return [one for one in found if since is None or one[1] >= since]
 
     def _stamp(self, record: dict[str, Any]) -> None:
         cursor = self.shelf.resource.cursor

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import threading
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ CREATE TABLE IF NOT EXISTS faults (id INTEGER PRIMARY KEY, provider TEXT, resour
   retry_after REAL);
 CREATE TABLE IF NOT EXISTS counts (provider TEXT, what TEXT, n INTEGER, PRIMARY KEY (provider, what));
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE IF NOT EXISTS refusals (id INTEGER PRIMARY KEY, provider TEXT, resource TEXT, path TEXT, value TEXT, message TEXT);
 CREATE TABLE IF NOT EXISTS accounts (provider TEXT, account TEXT, seed TEXT, PRIMARY KEY (provider, account));
 """
-TABLES = ("tokens", "codes", "records", "replies", "faults", "counts", "settings", "accounts")
+TABLES = ("tokens", "codes", "records", "replies", "faults", "counts", "settings", "accounts", "refusals")
 DEFAULTS = {"token_seconds": 1800, "code_seconds": 300, "honour_grace": True, "enforce_limits": False}
 
 
@@ -39,6 +41,10 @@ class Store:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(SCHEMA)
+
+    def one_at_a_time(self) -> AbstractContextManager[Any]:
+        """What happens inside happens as one: two requests with one key are one after the other."""
+        return self._lock
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         with self._lock:

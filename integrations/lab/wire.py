@@ -43,18 +43,27 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """`cut`: only half of the promised bytes are sent."""
+    """`cut`: only half of the promised bytes are sent; `dropped`: none of them, the line goes dead."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json; charset=utf-8"
     cut: bool = False
+    dropped: bool = False
 
     def send(self, start_response: StartResponse) -> Iterable[bytes]:
         headers = {"Content-Type": self.content_type, "Content-Length": str(len(self.body)), **self.headers}
         start_response(f"{self.status} {REASONS.get(self.status, 'Answer')}", list(headers.items()))
+        if self.dropped:
+            return _nothing()
         return _half(self.body) if self.cut else [self.body]
+
+
+def _nothing() -> Iterator[bytes]:
+    """What was done is done, and nobody hears of it."""
+    raise ConnectionResetError(errno.ECONNRESET, "the lab was asked to say nothing")
+    yield b""
 
 
 def _half(body: bytes) -> Iterator[bytes]:

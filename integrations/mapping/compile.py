@@ -14,7 +14,8 @@ from integrations import targets
 from integrations.http.decode import Unreadable
 from integrations.provider import Const, Each, Field, Resource
 
-from .outward import outward_of
+from .formulas import BadFormula
+from .outward import Outward, outward_of
 from .overrides import Override, Step, deviate, fingerprint
 from .paths import Getter, getter, setter
 
@@ -57,7 +58,9 @@ class CompiledMapping:
     """`inward(record)` never raises. `outward(data)` makes a vendor's record of canonical data whose references are keys
     there; what has no way out is left out. `digest(data)` is 32 hex digits, keyed with everything that decides what data means:
     mapping version, canonical URN and deviations, of which `fingerprint` is 32 hex digits.
-    `exact`: numbers must be decoded as decimals. `rules` holds the top-level fields that are not plainly theirs.
+    `exact`: numbers must be decoded as decimals. `rules` holds the top-level fields that are not plainly theirs; `out` says
+    what is sent, and how. `as_before(record, digest)`: whether the record is what it was when an earlier mapping, which still
+    stands for the records that were here, made that digest of it.
     """
 
     inward: Callable[[Any], Mapped]
@@ -67,6 +70,8 @@ class CompiledMapping:
     exact: bool
     rules: Mapping[str, Rule] = field(default_factory=dict)
     refs: Mapping[str, str] = field(default_factory=dict)
+    out: Outward = field(default_factory=lambda: Outward(ways=(), rules={}))
+    as_before: Callable[[Any, str], bool] = field(default=lambda _record, _digest: False)
 
 
 class MappingError(ValueError):
@@ -77,25 +82,32 @@ def compile_mapping(resource: Resource, overrides: Mapping[str, Override] | None
     """The resource's mapping with a connection's deviations. Raises MappingError, or UnknownTarget."""
     overrides = overrides or {}
     target = targets.get(resource.target)
-    steps = tuple(step for step in deviate(resource.mapping.fields, overrides) if not _never(step, overrides, target))
+    try:
+        steps = deviate(resource.mapping.fields, overrides, resource.name)
+        out = outward_of(steps, overrides)
+    except BadFormula as error:
+        raise MappingError(f"{resource.name}: {error}") from None
+    taken = tuple(step for step in steps if not _never(step, overrides, target))
     refs = {step.to: step.ref for step in steps if isinstance(step, Field) and step.ref}
     if unknown := set(refs) - set(target.refs):
         raise MappingError(f"{resource.name}: {', '.join(sorted(unknown))} is no reference of {target.name}.")
     meaning = f"{resource.mapping.version}|{target.canonical.URN}|{fingerprint(overrides)}"
     return CompiledMapping(
-        inward=_inward(resource, steps, refs),
-        outward=outward_of(steps),
+        inward=_inward(resource, taken, refs),
+        outward=out.whole,
         digest=_digest(meaning),
         fingerprint=hashlib.blake2b(meaning.encode(), digest_size=16).hexdigest(),
-        exact=any(_exact(step) for step in steps),
-        rules=_rules(steps, overrides),
+        exact=any(_exact(step) for step in taken),
+        rules=_rules(taken, overrides),
         refs=refs,
+        out=out,
     )
 
 
 def _never(step: Step, overrides: Mapping[str, Override], target: targets.Target) -> bool:
-    """A field that is never written is not taken, unless a record cannot be made without it."""
-    if _rule(step, overrides).write != "never":
+    """A field that is never written here, or only goes out, is not taken, unless a record cannot be made without it."""
+    only_out = step.to in overrides and overrides[step.to].direction == "out"
+    if _rule(step, overrides).write != "never" and not only_out:
         return False
     declared = target.canonical.model_fields.get(step.to)
     return declared is None or not declared.is_required()

@@ -8,7 +8,8 @@ from integrations import targets
 from integrations.connections.models import Connection
 from integrations.mapping.models import FieldMapping
 from integrations.mapping.services import field_rules
-from integrations.provider import Const, Each, Field, Flag, FullComparison, Provider, Resource
+from integrations.mapping.words import how
+from integrations.provider import Const, Each, Field, Flag, FullComparison, Provider, Resource, Tombstones
 
 from . import words
 
@@ -25,7 +26,8 @@ class FieldRow:
 
 @dataclass(frozen=True, kw_only=True)
 class RuleRow:
-    """How one connection takes one canonical field. `owner` and `write` in words; empty for a fixed value."""
+    """How one connection takes one canonical field. `owner` and `write` in words, empty for a fixed value; `theirs` is a path,
+    or words where it is `worked_out`; `direction` in words where it is not both ways."""
 
     ours: str
     theirs: str
@@ -33,6 +35,8 @@ class RuleRow:
     owner: str = ""
     write: str = ""
     changed: bool = False
+    worked_out: bool = False
+    direction: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +79,12 @@ def rule_rows(connection: Connection, resource: Resource) -> list[RuleRow]:
         if rule.field in fixed
         else RuleRow(
             ours=rule.field,
-            theirs=rule.source.replace(",", ", "),
+            theirs=how(rule) if rule.taken else "",
+            worked_out=rule.transform != "direct",
             owner=FieldMapping.Owner(rule.owner).label,
             write=FieldMapping.Write(rule.write).label,
             changed=rule.overridden,
+            direction=FieldMapping.Direction(rule.direction).label if rule.direction != "both" else "",
         )
         for rule in field_rules(connection, resource.name)
     ]
@@ -110,6 +116,10 @@ def _deletes(resource: Resource) -> str:
     match resource.deletes:
         case Flag():
             return "Marked as gone here when it is marked so there."
+        case Tombstones(path="", field=_):
+            return "Marked as gone here when it says there that it was deleted."
+        case Tombstones(brake=brake):
+            return f"Gone here when the list of deletions names it; more than {brake:.0%} at once waits for a person."
         case FullComparison(brake=brake):
             return f"Gone here when it is gone there; more than {brake:.0%} at once waits for a person."
         case _:

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from integrations.connections.models import Connection
+from integrations.sync import pace
 from integrations.sync.models import SyncRun
 
 from . import words
@@ -38,9 +39,19 @@ class State:
 
 
 def connection_state(
-    connection: Connection, *, running: bool, failing: bool, set_aside: int, has_credential: bool
+    connection: Connection,
+    *,
+    running: bool,
+    waiting: bool,
+    failing: bool,
+    set_aside: int,
+    has_credential: bool,
+    undecided: int = 0,
+    drifting: bool = False,
 ) -> State:
-    """The most urgent thing to say. `failing`: a resource's last read failed; `set_aside`: records a person must look at."""
+    """The most urgent thing to say. `waiting`: a plan waits for a person; `failing`: a resource's last read failed;
+    `set_aside`: records a person must look at, `undecided`: fields a person must decide; `drifting`: the vendor no longer
+    sends what it did."""
     since = {"at": connection.status_since, "counts_from": "since"}
     if connection.status == Status.EXPIRED:
         return State(tone="bad", words="Reconnect needed since", **since)
@@ -54,22 +65,30 @@ def connection_state(
         return State(tone="idle", words="Disconnected since", **since)
     if running:
         return State(tone="busy", words="Syncing now")
+    if waiting:
+        return State(tone="warn", words="Waiting for your approval")
     if failing:
-        return (
-            State(tone="warn", words="Last sync failed, before that", at=connection.last_sync_at)
-            if (connection.last_sync_at)
-            else State(tone="warn", words="Last sync failed")
-        )
+        before = ", before that" if connection.last_sync_at else ""
+        return State(tone="warn", words=f"Last sync failed{before}", at=connection.last_sync_at)
     if connection.last_sync_at is None:
         return State(tone="good", words="Connected, not synced yet")
-    if set_aside:
-        return State(
-            tone="warn", words=f"{words.count(set_aside, 'record')} set aside, synced", at=connection.last_sync_at
-        )
+    said = _left_to_do(set_aside=set_aside, undecided=undecided, drifting=drifting)
+    if said:
+        return State(tone="warn", words=f"{said}, synced", at=connection.last_sync_at)
     return State(tone="good", words="Synced", at=connection.last_sync_at)
 
 
+def _left_to_do(*, set_aside: int, undecided: int, drifting: bool) -> str:
+    if drifting:
+        return "Something no longer arrives"
+    if set_aside:
+        return f"{words.count(set_aside, 'record')} set aside"
+    return f"{words.count(undecided, 'conflict')} to decide" if undecided else ""
+
+
 def run_state(run: SyncRun) -> State:
+    if pace.progress(run, timezone.now()).phase == "waiting":
+        return State(tone="warn", words=pace.sentence(run, timezone.now()).rstrip("."))
     said = {
         RunState.QUEUED: ("busy", "Waiting to start, asked for", run.created_at),
         RunState.RUNNING: ("busy", "Running, started" if run.started_at else "Running", run.started_at),
@@ -88,13 +107,17 @@ def progress_sentence(run: SyncRun) -> str:
     if run.state == RunState.QUEUED:
         return "Waiting to start."
     if run.state == RunState.RUNNING:
+        if pace.progress(run, timezone.now()).phase == "waiting":
+            return pace.sentence(run, timezone.now())
         if not run.total:
             return "Running."
         return f"Running: about {min(90, run.fetched * 10 // run.total * 10)} per cent read."
     return {
         RunState.PLANNED: "Planned. It waits for approval.",
         RunState.SUCCEEDED: "Finished.",
-        RunState.PARTIAL: f"Finished. {words.count(run.quarantined, 'record')} set aside.",
+        RunState.PARTIAL: "Finished. Some records were left as they are."
+        if run.kind == SyncRun.Kind.UNDO
+        else f"Finished. {words.count(run.quarantined, 'record')} set aside.",
         RunState.FAILED: "Failed.",
         RunState.CANCELLED: "Cancelled.",
     }[RunState(run.state)]

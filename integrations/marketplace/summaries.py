@@ -9,6 +9,7 @@ from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from integrations import registry, roles
+from integrations.conflicts.models import Conflict
 from integrations.connections.models import Connection, Credential
 from integrations.provider import Provider
 from integrations.sync.models import QuarantinedRecord, ResourceState, SyncRun
@@ -23,29 +24,38 @@ class Summary:
     state: State
     running: bool
     set_aside: int
+    conflicts: int
 
 
 def with_activity(connections: QuerySet[Connection]) -> QuerySet[Connection]:
-    """Annotated with `running`, `failing`, `set_aside` and `has_credential`."""
+    """Annotated with `running`, `waiting`, `failing`, `drifting`, `set_aside`, `undecided` and `has_credential`."""
     mine = {"connection": OuterRef("pk")}
     open_quarantine = QuarantinedRecord.objects.filter(**mine, resolved_at=None).order_by().values("connection")
+    undecided = Conflict.objects.filter(**mine, state=Conflict.State.OPEN).order_by().values("connection")
     return connections.annotate(
         running=Exists(SyncRun.objects.filter(**mine, state__in=ACTIVE)),
+        waiting=Exists(SyncRun.objects.filter(**mine, state=SyncRun.State.PLANNED, kind=SyncRun.Kind.SYNC)),
         failing=Exists(ResourceState.objects.filter(**mine, enabled=True).exclude(last_error="")),
+        drifting=Exists(ResourceState.objects.filter(**mine, enabled=True).exclude(drift=[])),
         has_credential=Exists(Credential.objects.filter(**mine, secret__isnull=False)),
         set_aside=Coalesce(Subquery(open_quarantine.annotate(n=Count("pk")).values("n")), 0),
+        undecided=Coalesce(Subquery(undecided.annotate(n=Count("pk")).values("n")), 0),
     )
 
 
 def summary(connection: Connection, provider: Provider) -> Summary:
     """`connection` comes from `with_activity`."""
-    activity = {name: getattr(connection, name) for name in ("running", "failing", "set_aside", "has_credential")}
+    activity = {
+        name: getattr(connection, name)
+        for name in ("running", "waiting", "failing", "drifting", "set_aside", "undecided", "has_credential")
+    }
     return Summary(
         connection=connection,
         provider=provider,
         state=connection_state(connection, **activity),
         running=activity["running"],
         set_aside=activity["set_aside"],
+        conflicts=activity["undecided"],
     )
 
 

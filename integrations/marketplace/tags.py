@@ -7,10 +7,15 @@ from typing import Any
 
 from django import template
 from django.template import Context
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from integrations import targets
+from integrations.conflicts.models import Conflict
+from integrations.mapping import words as mapping_words
+from integrations.mapping.rules import FieldRule
 from integrations.provider import CATEGORIES, Provider
 from integrations.sync.models import SyncRun
 
@@ -58,6 +63,15 @@ def logo(provider: Provider) -> dict[str, Any]:
     }
 
 
+@register.simple_tag
+def history_of(row: Any) -> str:
+    """In the administration: where a record's history from all systems is shown; "" for what no system may write."""
+    for target in targets.all_targets().values():
+        if type(row) is target.model:
+            return reverse("admin:marketplace:history", args=[target.name, row.pk])
+    return ""
+
+
 @register.filter
 def run_state(run: SyncRun) -> states.State:
     return states.run_state(run)
@@ -85,5 +99,26 @@ def resource_label(provider: Provider, name: str) -> str:
 
 
 @register.filter
+def how(rule: FieldRule) -> str:
+    """What makes the value of a field, in words."""
+    return mapping_words.how(rule)
+
+
+@register.filter
 def joined(values: list[str]) -> str:
     return words.join(list(values))
+
+
+@register.filter
+def field_words(name: str) -> str:
+    """`given_name` -> `Given name`."""
+    return name.replace("_", " ").capitalize()
+
+
+@register.filter
+def decision(conflict: Conflict) -> str:
+    """How it ended: `Ours was kept.`"""
+    if conflict.state != Conflict.State.RESOLVED:
+        return conflict.get_state_display() + "."
+    said = {"ours": "Ours was kept.", "theirs": "Theirs was taken.", "value": "Another value was given."}
+    return said.get(conflict.resolution, "")

@@ -11,14 +11,14 @@ from .manifest import CATEGORIES, Provider, RateLimit, Residency, Runbook
 from .mapping import Const, Converter, Each, Field, Mapping, fields
 from .pagination import CursorPage, LinkHeader, NextUrl, Offset, PageNumber, Pages, SinglePage
 from .paths import dig
-from .resources import Cursor, Flag, FullComparison, NoDeletes, Resource, Within, Write
+from .resources import Cursor, Find, Flag, FullComparison, NoDeletes, Resource, Tombstones, Within, Write
 from .webhooks import Hmac, SharedToken, TimestampedHmac, Verifier, Webhook
 
 __all__ = [
     "CATEGORIES", "Accounts", "Action", "ApiKey", "Auth", "AuthExpired", "BadRecord", "BasicAuth", "Client",
-    "ClientCredentials", "Const", "Converter", "Cursor", "CursorPage", "Each", "Field", "Flag", "FullComparison", "Hmac",
-    "LinkHeader", "Lookup", "Mapping", "NextUrl", "NoAuth", "NoDeletes", "OAuth2", "Offset", "PageNumber", "Pages",
+    "ClientCredentials", "Const", "Converter", "Cursor", "CursorPage", "Each", "Field", "Find", "Flag", "FullComparison",
+    "Hmac", "LinkHeader", "Lookup", "Mapping", "NextUrl", "NoAuth", "NoDeletes", "OAuth2", "Offset", "PageNumber", "Pages",
     "Permanent", "Provider", "ProviderError", "RateLimit", "RateLimited", "Residency", "Resource", "Runbook", "Scope",
-    "SharedToken", "SinglePage", "Temporary", "TimestampedHmac", "Unsupported", "Verifier", "Webhook", "Within", "Write",
-    "convert", "dig", "fields", "money", "refusal",
+    "SharedToken", "SinglePage", "Temporary", "TimestampedHmac", "Tombstones", "Unsupported", "Verifier", "Webhook",
+    "Within", "Write", "convert", "dig", "fields", "money", "refusal",
 ]  # fmt: skip

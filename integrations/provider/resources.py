@@ -62,21 +62,44 @@ class Cursor:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Find:
+    """How a record that may have been created is looked for: the resource's list is asked for with `params`, whose `{Name}` are
+    filled from what was sent (dotted paths). It is the one that equals what was sent at every path of `equal`."""
+
+    params: Dict[str, str]
+    equal: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Write:
     """How one record is created and changed: `"PUT /Contacts"`, `"POST /customers/{key}"`.
 
-    `wrap` is the key the vendor wants around the record, `list_wrap` whether as a one-element list under it; the answer
-    is wrapped as the request was. `body` json or form (nested values as `address[city]`); `idempotency` the header that
-    carries our key; `batch` how many records one call takes.
+    `wrap` is the key the vendor wants around the record, `list_wrap` whether as a list under it; the answer is wrapped as
+    the request was. `body` json or form (nested values as `address[city]`). `idempotency` is the header that carries our
+    key, `remembers` how long the vendor surely knows it again (zero: not known).
+
+    `batch` is how many records one call takes, with `batch_params`: new ones at `create`, changed ones at `update_all`, each
+    with its key in it; the answer lists them in the order sent, and what was not taken says why at `refused`. `find` is how
+    a record is looked for whose creation was not answered. `empty` is what clears a text (None: nothing is cleared there).
+    A record that was deleted says so at `gone` when it is asked for by its address. `never` are values no sync may send
+    (path -> values): what they do cannot be undone.
     """
 
     create: str | None = None
     update: str | None = None
+    update_all: str | None = None
     wrap: str | None = None
     list_wrap: bool = False
     body: str = "json"
     idempotency: str | None = None
+    remembers: timedelta = timedelta(0)
     batch: int = 1
+    batch_params: Dict[str, str] = dataclasses.field(default_factory=dict)
+    refused: str = ""
+    find: Find | None = None
+    empty: str | None = None
+    gone: str = ""
+    never: Dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +115,25 @@ class FullComparison:
     """What a complete read no longer shows is gone. `brake`: largest share of links deleted without a person."""
 
     brake: float = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tombstones:
+    """The vendor says what it deleted. Either in the list itself, where a record with any value at `field` is a tombstone
+    (nothing else need be in it but the key), or in a list of its own at `path`, read after the resource's.
+
+    `records`, `key`, `pages`, `params` and `cursor` are of that list what a Resource's are of its own. `brake`: the largest
+    share of links that such a list deletes without a person.
+    """
+
+    field: str = ""
+    path: str = ""
+    records: str = ""
+    key: str = "id"
+    pages: Pages = SinglePage()
+    params: Dict[str, str] = dataclasses.field(default_factory=dict)
+    cursor: Cursor | None = None
+    brake: float = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +173,7 @@ class Resource:
     within: Within | None = None
     write: Write | None = None
     one: str | None = None
-    deletes: Flag | FullComparison | NoDeletes = NoDeletes()
+    deletes: Flag | Tombstones | FullComparison | NoDeletes = NoDeletes()
     every: timedelta = timedelta(minutes=15)
     label: str = ""
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
@@ -22,8 +24,13 @@ class SyncRunAdmin(OfConnectionAdmin):
     list_select_related: ClassVar = ["connection", "triggered_by"]
     fields: ClassVar = [
         "open_page", "connection", "resource", "state", "trigger", "triggered_by", "full", "plan_only", "message", "total",
-        "fetched", "created", "updated", "unchanged", "deleted", "quarantined", "created_at", "started_at", "finished_at",
+        "fetched", "created", "updated", "unchanged", "deleted", "quarantined", "held", "sent", "refused", "conflicts", "pages",
+        "created_at", "started_at", "resumes_at", "finished_at",
     ]  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
+        """Without the plans, which are large and have a page of their own."""
+        return super().get_queryset(request).defer("plan")
 
     @admin.display(description="In the marketplace")
     def open_page(self, row: SyncRun) -> str:
@@ -38,7 +45,10 @@ class QuarantinedRecordAdmin(OfConnectionAdmin):
     list_filter: ClassVar = [("resolved_at", admin.EmptyFieldListFilter), "resource", "connection"]
     search_fields: ClassVar = ["external_id", "resource"]
     date_hierarchy = "created_at"
-    fields: ClassVar = ["connection", "resource", "external_id", "why", "body", "run", "created_at", "resolved_at"]
+    fields: ClassVar = [
+        "connection", "resource", "external_id", "why", "body", "run", "created_at", "tries", "tried_at", "resolved_at",
+        "dismissed_because", "dismissed_by",
+    ]  # fmt: skip
 
     @admin.display(description="Why")
     def why(self, row: QuarantinedRecord) -> str:

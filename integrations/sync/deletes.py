@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.db import connection as database
@@ -32,10 +32,12 @@ def remember(cursor: CursorWrapper, state: ResourceState, keys: Sequence[str]) -
     table(SeenKey).insert(cursor, [{"state_id": state.pk, "external_id": key} for key in keys])
 
 
-def compare(route: Route, state: ResourceState, began: datetime, *, approved: bool) -> tuple[int, str]:
+def compare(
+    route: Route, state: ResourceState, began: datetime, *, approved: bool, most: Callable[[int], int] | None = None
+) -> tuple[int, str]:
     """Mark the links that a complete read did not show; returns how many, and what a person should know.
 
-    Above the brake's share of links nothing is deleted, unless somebody approved it.
+    Above the brake's share of links, or above `most(links)`, nothing is deleted, unless somebody approved it.
     """
     assert isinstance(route.resource.deletes, FullComparison)
     brake = route.resource.deletes.brake
@@ -56,6 +58,11 @@ def compare(route: Route, state: ResourceState, began: datetime, *, approved: bo
         return 0, (
             f"{len(gone):,} of {linked:,} are no longer there, more than {brake:.0%}: nothing was deleted. "
             "Look there first; if it is right, approve it."
+        )
+    if most is not None and len(gone) > most(linked) and not approved:
+        return 0, (
+            f"{len(gone):,} of {linked:,} are no longer there, which together with what changed is more than a sync may do "
+            "by itself: nothing was deleted. Look there first; if it is right, approve it."
         )
     deleted = RecordLink.objects.filter(pk__in=gone).update(
         state=RecordLink.State.REMOTE_DELETED, last_changed=timezone.now()

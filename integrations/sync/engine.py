@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import transaction
 from django.utils import timezone
 
 from integrations import http, registry, targets
 from integrations.connections.models import Connection
-from integrations.mapping.compile import MappingError, compile_mapping
-from integrations.mapping.overrides import overrides_of
+from integrations.mapping.compile import MappingError
+from integrations.mapping.history import in_force
 from integrations.provider import ProviderError, RateLimited, Resource, Temporary
 
-from . import positions
+from . import pace, planned, positions
 from .batch import Counts, Route
 from .models import ResourceState, SyncRun
 from .positions import Superseded
 from .pull import Cancelled, Fence, Progress, Pull
+from .push.sending import Sending
+from .push.wishes import look_soon
 from .words import AGAIN_BY_ITSELF, Words, seconds
 
 MOST_BEGINNINGS = 3
@@ -53,7 +57,7 @@ def run_sync(
         if work is not None:
             _waiting(run, words, error, work)
             raise
-        fail(run, _for_a_person(words, error))
+        fail(run, _for_a_person(run, words, error))
     except ProviderError as error:
         fail(run, words.ours(str(error)), work)
     except MappingError as error:
@@ -73,18 +77,44 @@ def fail(run: SyncRun, message: str, work: Fence | None = None) -> None:
 def _read(
     run: SyncRun, connection: Connection, resource: Resource, *, work: Fence | None, progress: Progress | None
 ) -> None:
+    """Read, and where the resource is two-way send afterwards, in the same run: the two never cross."""
     _usable(connection)
-    with http.open_door(connection, resource=resource.name) as door:
-        for _ in range(MOST_BEGINNINGS):
-            pull = _pull(run, connection, resource, work)
-            pull.progress = progress
-            try:
-                pull.read(door)
-                pull.finish()
-            except Superseded:
-                continue
-            return
+    budget = http.LOAD if _reads_everything(run, connection, resource) else http.WORKER
+    with http.open_door(connection, resource=resource.name, budget=budget) as door:
+        sending = Sending.of(run, connection, resource)
+        push = sending.push(work, progress) if sending.wanted else None
+        if push:
+            push.clear_up(door)
+        if not sending.has_read():
+            _read_all(door, run, connection, resource, work=work, progress=progress, sends=push is not None)
+        if push and run.state == SyncRun.State.RUNNING:
+            sending.confirm(push)
+            push.send(door)
+    if run.created or run.updated:
+        look_soon(resource.target, but_not=connection)
+
+
+def _read_all(
+    door: http.Door, run: SyncRun, connection: Connection, resource: Resource, *, work: Fence | None,
+    progress: Progress | None, sends: bool,
+) -> None:  # fmt: skip
+    for _ in range(MOST_BEGINNINGS):
+        pull = _pull(run, connection, resource, work)
+        pull.progress, pull.sends = progress, sends
+        try:
+            pull.read(door)
+            pull.finish()
+        except Superseded:
+            continue
+        return
     raise Temporary("The mapping was changed again and again while it was read")
+
+
+def _reads_everything(run: SyncRun, connection: Connection, resource: Resource) -> bool:
+    """Whether this may become a long read, which leaves a reserve of the account's requests to people and short runs."""
+    if run.full or resource.cursor is None:
+        return True
+    return not ResourceState.objects.filter(connection=connection, resource=resource.name).exclude(cursor="").exists()
 
 
 def _pull(run: SyncRun, connection: Connection, resource: Resource, work: Fence | None) -> Pull:
@@ -93,17 +123,20 @@ def _pull(run: SyncRun, connection: Connection, resource: Resource, work: Fence 
         if work is not None:
             work.fence()
         state = positions.state_of(connection, resource.name)
-        mapping = compile_mapping(resource, overrides_of(connection, resource.name))
+        mapping = in_force(connection, resource)
+        planned.begin(run, connection, state)
         if run.plan_only:
             Counts().put_on(run)  # a plan keeps no place: it counts from the beginning again
             position = positions.fresh(state, resource, mapping.fingerprint, full=run.full)
         else:
-            position = positions.begin(state, resource, mapping.fingerprint, full=run.full)
+            back = timedelta(days=run.back_days)
+            position = positions.begin(state, resource, mapping.fingerprint, full=run.full, back=back)
         if run.full != (position.since is None):
             run.full = position.since is None
             run.save(update_fields=["full"])
+        plan = planned.opened(run, connection, state, position)
     route = Route(connection=connection, resource=resource, target=targets.get(resource.target), mapping=mapping)
-    return Pull(route=route, run=run, state=state, position=position, work=work)
+    return Pull(route=route, run=run, state=state, position=position, work=work, plan=plan)
 
 
 def _started(
@@ -122,14 +155,14 @@ def _started(
             progress_at=now,
         )
     run.full, run.plan_only = run.full or full, run.plan_only or plan_only
-    run.state, run.message = SyncRun.State.RUNNING, ""
+    run.state, run.message, run.resumes_at = SyncRun.State.RUNNING, "", None
     run.started_at, run.progress_at = run.started_at or now, now
     with transaction.atomic():
         if work is not None:
             work.fence()
         # Stopped by a person in this very moment: that stays.
         waiting = SyncRun.objects.filter(pk=run.pk).exclude(state=SyncRun.State.CANCELLED)
-        fields = ("state", "message", "started_at", "progress_at", "full", "plan_only")
+        fields = ("state", "message", "started_at", "progress_at", "full", "plan_only", "resumes_at")
         waiting.update(**{name: getattr(run, name) for name in fields})
     return run
 
@@ -144,20 +177,28 @@ def _usable(connection: Connection) -> None:
 
 
 def _waiting(run: SyncRun, words: Words, error: RateLimited | Temporary, work: Fence) -> None:
-    message = words.ours(str(error))
+    message, run.resumes_at = words.ours(str(error)), None
     if isinstance(error, RateLimited):
-        message = f"{message} It goes on in {seconds(error.retry_after)}, where it stopped."
+        run.resumes_at = pace.resumes_at(error.retry_after)
+        when = f"at {pace.clock(run.resumes_at)}" if run.resumes_at else f"in {seconds(error.retry_after)}"
+        message = f"{message} {run.fetched:,} read; it goes on {when}, where it stopped."
     elif AGAIN_BY_ITSELF not in message:
         message = f"{message} {AGAIN_BY_ITSELF}"
     run.message = message
     with transaction.atomic():
         work.fence()
-        SyncRun.objects.filter(pk=run.pk).update(message=message, progress_at=timezone.now())
+        SyncRun.objects.filter(pk=run.pk).update(
+            message=message, progress_at=timezone.now(), resumes_at=run.resumes_at, pages=run.pages
+        )
 
 
-def _for_a_person(words: Words, error: RateLimited | Temporary) -> str:
-    when = f"in {seconds(error.retry_after)}" if isinstance(error, RateLimited) else "later"
-    return f"{words.ours(str(error)).replace(AGAIN_BY_ITSELF, '').rstrip()} Run it again {when}: it goes on where it stopped."
+def _for_a_person(run: SyncRun, words: Words, error: RateLimited | Temporary) -> str:
+    when = "later"
+    if isinstance(error, RateLimited):
+        moment = pace.resumes_at(error.retry_after)
+        when = f"after {pace.clock(moment)}" if moment else f"in {seconds(error.retry_after)}"
+    why = words.ours(str(error)).replace(AGAIN_BY_ITSELF, "").rstrip()
+    return f"{why} {run.fetched:,} read so far. Run it again {when}: it goes on where it stopped."
 
 
 def _finished(run: SyncRun, state: str, message: str, work: Fence | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from integrations.mapping.compile import UNREADABLE, CompiledMapping, Reason
 from integrations.mapping.paths import getter
-from integrations.provider import Flag, Resource
+from integrations.provider import Flag, Resource, Tombstones
 from integrations.targets import Target
 
 from .columns import utc
@@ -51,18 +51,29 @@ def take_in(
     """Records by key, the last of one key counting, and those without a key."""
     found: dict[str, Incoming] = {}
     keyless: list[Incoming] = []
-    flag = resource.deletes if isinstance(resource.deletes, Flag) else None
-    flag_of = getter(flag.field) if flag else None
+    gone = gone_of(resource)
     for raw in records:
         key, data, errors, refs = mapping.inward(raw)
         incoming = Incoming(key, data, errors, refs, "" if errors else mapping.digest(data), raw)
         if not key:
             keyless.append(incoming)
             continue
-        if flag and flag_of:
-            incoming.flagged = flag_of(raw) == flag.value
+        if gone:
+            incoming.flagged = gone(raw)
         found[key] = incoming
     return found, keyless
+
+
+def gone_of(resource: Resource) -> Callable[[Any], bool] | None:
+    """Whether a record in the list says that it is deleted; None where none does."""
+    deletes = resource.deletes
+    if isinstance(deletes, Flag):
+        value_of, value = getter(deletes.field), deletes.value
+        return lambda record: bool(value_of(record) == value)
+    if isinstance(deletes, Tombstones) and deletes.field:
+        value_of = getter(deletes.field)
+        return lambda record: value_of(record) is not None
+    return None
 
 
 def validated(target: Target, data: dict[str, Any]) -> tuple[BaseModel | None, list[Reason]]:

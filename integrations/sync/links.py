@@ -14,14 +14,17 @@ from .columns import array_of_texts
 from .copy import table
 from .models import RecordLink
 
-_KNOWN = """
-SELECT external_id, content_hash, state FROM integrations_recordlink
-WHERE connection_id = %s AND resource = %s AND external_id = ANY(%s::text[])
+# Key by key, through the unique index, whatever the planner believes of a table that is just being filled: with `= ANY` it
+# would rather read all links of the resource for every batch.
+_BY_KEY = """
+SELECT k.key, {columns} FROM unnest(%(keys)s::text[]) AS k (key), LATERAL (
+    SELECT * FROM integrations_recordlink
+    WHERE connection_id = %(connection)s AND resource = %(resource)s AND external_id = k.key
+    LIMIT 1
+) AS l
 """
-_LINKS = """
-SELECT external_id, id, record_id, base::text, match, first_seen FROM integrations_recordlink
-WHERE connection_id = %s AND resource = %s AND external_id = ANY(%s::text[])
-"""
+_KNOWN = _BY_KEY.format(columns="l.content_hash, l.state")
+_LINKS = _BY_KEY.format(columns="l.id, l.record_id, l.base::text, l.match, l.first_seen")
 _STATE = """
 UPDATE integrations_recordlink SET state = %s, last_changed = %s
 WHERE connection_id = %s AND resource = %s AND external_id = ANY(%s::text[]) AND state <> %s
@@ -43,7 +46,7 @@ class Link(NamedTuple):
 
 def known(cursor: CursorWrapper, route: Route, keys: Collection[str]) -> dict[str, Known]:
     """What is already linked of a batch, by key: enough to see what changed."""
-    cursor.execute(_KNOWN, [route.connection.pk, route.resource.name, array_of_texts(keys)])
+    cursor.execute(_KNOWN, _asked(route, keys))
     return {row[0]: Known(row[1], row[2]) for row in cursor.fetchall()}
 
 
@@ -51,8 +54,12 @@ def links_of(cursor: CursorWrapper, route: Route, keys: Sequence[str]) -> dict[s
     """The whole links of those that changed, by key."""
     if not keys:
         return {}
-    cursor.execute(_LINKS, [route.connection.pk, route.resource.name, array_of_texts(keys)])
+    cursor.execute(_LINKS, _asked(route, keys))
     return {row[0]: Link(*row[1:]) for row in cursor.fetchall()}
+
+
+def _asked(route: Route, keys: Collection[str]) -> dict[str, Any]:
+    return {"connection": route.connection.pk, "resource": route.resource.name, "keys": array_of_texts(keys)}
 
 
 def save(cursor: CursorWrapper, route: Route, effects: Sequence[Effect], now: datetime) -> None:

@@ -128,7 +128,7 @@ def _page(resource: Resource, token: Token, document: Any) -> Page:
         number = pages.start if token is None else int(token)
         return Page(records=records, following=number + 1 if len(records) >= pages.size else None)
     if isinstance(pages, Offset):
-        return _offset(pages, int(token or 0), document, records)
+        return _offset(resource, pages, int(token or 0), document, records)
     if isinstance(pages, CursorPage):
         return Page(records=records, following=_next_token(pages, document, records))
     return Page(records=records)
@@ -144,11 +144,13 @@ def records_of(document: Any, resource: Resource) -> list[Any]:
     return records
 
 
-def _offset(pages: Offset, offset: int, document: Any, records: list[Any]) -> Page:
-    """With a total, a short page is no end: a vendor may filter after cutting. Without one it is all there is to go by."""
+def _offset(resource: Resource, pages: Offset, offset: int, document: Any, records: list[Any]) -> Page:
+    """With a total, a short page is no end: a vendor may filter after cutting. Without one it is all there is to go by. What a
+    page shows twice is one place in the list."""
     total = getter(pages.total)(document) if pages.total else None
     total = total if type(total) is int and 0 <= total <= LARGEST_TOTAL else None
-    reached = offset + len(records)
+    keys = map(getter(resource.key), records)
+    reached = offset + len({key if type(key) in (str, int) else object() for key in keys})
     more = reached < total and bool(records) if total is not None else len(records) >= pages.size
     return Page(records=records, following=reached if more else None, total=total)
 

@@ -17,6 +17,8 @@ from .models import ResourceState, SeenKey, SyncRun
 
 # A vendor's page tokens do not live for ever, and an old read says little about what is there now.
 LONGEST_PAUSE = timedelta(hours=24)
+# After this long a page number is not trusted unseen.
+LIST_MAY_MOVE = timedelta(minutes=10)
 FULL_COMPARISON_EVERY = timedelta(days=1)
 
 
@@ -27,8 +29,9 @@ class Superseded(Exception):
 @dataclass(frozen=True, kw_only=True)
 class Position:
     """A read under way, with one mapping. `since` None: everything is read. `newest` is the newest cursor value seen, `count`
-    how many records were shown of the `total` the vendor named, `doubtful` that some may have been missed. `place` is the
-    reader's own."""
+    how many records were shown of the `total` the vendor named, `doubtful` that some may have been missed, `undated` how many
+    fields were taken for want of times. `place` is the reader's own; `old`: it was kept for so long that a list may have moved
+    under it."""
 
     read: str
     mapping: str
@@ -38,7 +41,9 @@ class Position:
     count: int = 0
     total: int | None = None
     doubtful: bool = False
+    undated: int = 0
     place: dict[str, Any] = field(default_factory=dict)
+    old: bool = False
 
     @property
     def short(self) -> bool:
@@ -54,29 +59,47 @@ class Position:
         return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in found.items()}
 
 
-def begin(state: ResourceState, resource: Resource, mapping: str, *, full: bool) -> Position:
-    """The unfinished read with this mapping (its fingerprint), or a new one. Call it with the state locked."""
+NOT_BACK = timedelta(0)
+
+
+def begin(
+    state: ResourceState, resource: Resource, mapping: str, *, full: bool, back: timedelta = NOT_BACK
+) -> Position:
+    """The unfinished read with this mapping (its fingerprint), or a new one, from so long before the cursor. Call it with the
+    state locked."""
     position = _unfinished(state)
-    if position is not None and position.mapping == mapping and (position.since is None or not full):
+    if position is not None and position.mapping == mapping and _shows(position, state, full=full, back=back):
         return position
-    return anew(state, resource, mapping, full=full)
+    return anew(state, resource, mapping, full=full, back=back)
 
 
-def anew(state: ResourceState, resource: Resource, mapping: str, *, full: bool) -> Position:
+def _shows(position: Position, state: ResourceState, *, full: bool, back: timedelta) -> bool:
+    """Whether the unfinished read shows all that is wanted now."""
+    if position.since is None:
+        return True
+    if full:
+        return False
+    return not back or (bool(state.cursor) and position.since <= datetime.fromisoformat(state.cursor) - back)
+
+
+def anew(state: ResourceState, resource: Resource, mapping: str, *, full: bool, back: timedelta = NOT_BACK) -> Position:
     """A read from the first page. Call it with the state locked."""
-    position = fresh(state, resource, mapping, full=full)
+    position = fresh(state, resource, mapping, full=full, back=back)
     SeenKey.objects.filter(state=state).delete()
     state.position = position.stored()
     state.save(update_fields=["position"])
     return position
 
 
-def fresh(state: ResourceState, resource: Resource, mapping: str, *, full: bool) -> Position:
+def fresh(
+    state: ResourceState, resource: Resource, mapping: str, *, full: bool, back: timedelta = NOT_BACK
+) -> Position:
     """A read from the first page, of which nothing is kept (a plan). Everything is read where a new mapping may say something
     else of records that did not change."""
     everything = full or not resource.cursor or not state.cursor or state.mapping != mapping
-    since = None if everything or _comparison_is_due(state, resource) else datetime.fromisoformat(state.cursor)
-    return Position(read=uuid4().hex, mapping=mapping, began=timezone.now(), since=since, newest=since)
+    newest = None if everything or _comparison_is_due(state, resource) else datetime.fromisoformat(state.cursor)
+    since = newest and newest - back
+    return Position(read=uuid4().hex, mapping=mapping, began=timezone.now(), since=since, newest=newest)
 
 
 def state_of(connection: Connection, resource: str) -> ResourceState:
@@ -104,7 +127,8 @@ def _unfinished(state: ResourceState) -> Position | None:
         stored = dict(state.position)
         kept = datetime.fromisoformat(stored.pop("kept"))
         moments = {name: stored[name] and datetime.fromisoformat(stored[name]) for name in ("began", "since", "newest")}
-        return None if timezone.now() - kept > LONGEST_PAUSE else Position(**(stored | moments))
+        paused = timezone.now() - kept
+        return None if paused > LONGEST_PAUSE else Position(**(stored | moments | {"old": paused > LIST_MAY_MOVE}))
     except (KeyError, TypeError, ValueError):
         return None
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import gc
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from django.db import connection as database
@@ -14,26 +16,37 @@ from django.db import transaction
 from django.utils import timezone
 from psycopg import sql
 
+from integrations.changes import origins
+from integrations.conflicts.review import review
 from integrations.connections.models import Connection
 from integrations.http import Door
-from integrations.provider import FullComparison, Permanent
+from integrations.matching import reviews
+from integrations.provider import FullComparison, Permanent, ProviderError
 
-from . import deletes, positions, quarantine, refs
-from .apply import apply
+from . import conflicts, deletes, drift, pace, planned, positions, quarantine, refs, survey, tombstones
+from . import plan as plans
+from .ahead import TurnOver
+from .apply import Outcome, apply
 from .batch import Counts, Route
 from .copy import table
 from .cursors import newest
 from .models import RecordLink, ResourceState, SyncRun
+from .moved import has_moved
 from .positions import Position
 from .reading import Piece, Request, read
 
-MOST_RECORDS = 5_000
-MOST_PAGES = 50
+MOST_RECORDS = 2_500
+MOST_PAGES = 25
 MOST_SECONDS = 5.0
 # How long a job reads before others get its worker: a first sync may take hours.
 TURN_SECONDS = 60.0
 # Loads of this size leave the planner without a notion of the tables.
 WORTH_ANALYZING = 5_000
+
+# A batch looks everything up by key. While a table is being filled the planner knows nothing of it, and would read the whole of
+# it for every batch: a load would take the square of its length. Where there is no index, that reading counts as so dear that
+# the statement would be compiled first, which takes longer than the statement.
+BY_INDEX = "SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)"
 
 Progress = Callable[[SyncRun], None]
 
@@ -54,10 +67,6 @@ class Cancelled(Exception):
     """A person stopped the run."""
 
 
-class TurnOver(Exception):
-    """The run has had its worker for long enough: what is left is read when it is its turn again."""
-
-
 class Fence(Protocol):
     """What a job lends its body (`integrations.hub.jobs.Work`)."""
 
@@ -76,11 +85,18 @@ class Pull:
     position: Position
     work: Fence | None = None
     progress: Progress | None = None
+    sends: bool = False  # what changed here is sent afterwards, in the same run
+    # What is read is only planned: asked for so, a first read, or from where the run would have changed too much.
+    plan: plans.Plan | None = None
 
     def __post_init__(self) -> None:
         self.messages: list[str] = []
         self.braked = False
         self.watching_quarantine = quarantine.any_open(self.route)
+        self.fields = drift.Watch(self.route, self.state)
+        self.buried: tombstones.Found | None = None
+        self.watching_conflicts = conflicts.any_open(self.route)
+        self.began = time.monotonic()
 
     @property
     def comparing(self) -> bool:
@@ -91,29 +107,14 @@ class Pull:
     def read(self, door: Door) -> None:
         """Every page from the place on, applied. Raises ProviderErrors, Cancelled, Superseded, and with a job LeaseLost and
         TurnOver."""
-        waiting: list[Any] = []
-        pages, began = 0, time.monotonic()
-        turn_began = began
-        for piece in self._pieces(door):
-            waiting += piece.records
-            pages += 1
-            self._note(piece)
-            full = len(waiting) >= MOST_RECORDS or pages >= MOST_PAGES or time.monotonic() - began > MOST_SECONDS
-            # A parent's records are matched within their list: a batch never holds those of two.
-            if waiting and (full or (piece.parent is not None and piece.ends)):
-                self._flush(waiting, piece)
-                waiting, pages, began = [], 0, time.monotonic()
-                self._make_room(turn_began)
-            elif not waiting:
-                self.position = dataclasses.replace(self.position, place=piece.place)
-            last = piece
-        if waiting:
-            self._flush(waiting, last)
+        with closing(self._pieces(door)) as pieces:
+            self._apply(pieces)
+        self.buried = tombstones.read(door, self.route.resource, self.state, self.position.began)
 
     def finish(self) -> None:
         """What can only be said at the end: deletions, references, cursor, outcome; and the job's completion with them."""
-        if self.run.plan_only:
-            self._finish_plan()
+        if self.plan is not None:
+            self._finish_plan(self.plan)
             return
         if self.run.created >= WORTH_ANALYZING:
             self._analyze()
@@ -122,27 +123,39 @@ class Pull:
             self._hold()
             if self.comparing:
                 self._compare()
+            self._bury()
             refs.settle(self.route.connection)
+            review(self.route.connection, self.route.resource.name)
             state = self.state
             state.cursor = self.position.newest.isoformat() if self.position.newest else state.cursor
             state.position, state.last_complete_at, state.last_error = None, self.position.began, ""
             state.mapping = self.position.mapping
-            state.save(update_fields=["cursor", "position", "last_complete_at", "mapping", "last_error"])
+            state.drift, state.arrivals = self.fields.judge(state.drift, now), self.fields.arrivals
+            kept = ["cursor", "position", "last_complete_at", "mapping", "last_error", "drift", "arrivals"]
+            state.save(update_fields=[*kept, "deletions_cursor"])
+            Connection.objects.filter(pk=self.route.connection.pk).update(last_sync_at=now, last_error="")
+            if self.sends and not self.braked:
+                self._hand_over()
+                return
             ended = SyncRun.State.PARTIAL if self.run.quarantined else SyncRun.State.SUCCEEDED
             self._close(SyncRun.State.PLANNED if self.braked else ended)
-            Connection.objects.filter(pk=self.route.connection.pk).update(last_sync_at=now, last_error="")
             if self.work:
                 self.work.complete()
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    def _pieces(self, door: Door) -> Iterator[Piece]:
-        """The reader's pieces. A place that the vendor no longer knows is given up once, for the beginning."""
+    def _pieces(self, door: Door) -> Generator[Piece]:
+        """The reader's pieces. A place that the vendor no longer knows, or whose list has moved, is given up once, for the
+        beginning."""
+        if self.position.old and has_moved(door, self._request()):
+            self._begin_anew()
+        self.position = dataclasses.replace(self.position, old=False)
         try:
             first = True
-            for piece in read(door, self._request()):
-                first = False
-                yield piece
+            with closing(read(door, self._request())) as pieces:
+                for piece in pieces:
+                    first = False
+                    yield piece
         except Permanent:
             if not first or not self.position.resumed:
                 raise
@@ -157,23 +170,31 @@ class Pull:
             since=self.position.since,
             known_since=self.state.last_complete_at,
             place=self.position.place,
+            planned=planned.parents(self.route) if self.plan is not None else None,
+            late=self._late,
         )
 
     def _begin_anew(self) -> None:
         with transaction.atomic():
             self._hold()
-            self.position = positions.anew(self.state, self.route.resource, self.position.mapping, full=self.run.full)
+            self.position = positions.anew(
+                self.state,
+                self.route.resource,
+                self.position.mapping,
+                full=self.run.full,
+                back=timedelta(days=self.run.back_days),
+            )
+            self.plan = None
             if self.run.full != (self.position.since is None):
                 self.run.full = self.position.since is None
                 self.run.save(update_fields=["full"])
 
-    def _make_room(self, turn_began: float) -> None:
-        """Not where only the end is left to do; and a plan keeps no place to go on from."""
-        late = time.monotonic() - turn_began > TURN_SECONDS
-        if late and self.work and not self.run.plan_only and "ended" not in self.position.place:
-            raise TurnOver
+    def _late(self) -> bool:
+        """Whether others wait for the worker. A plan keeps no place to go on from."""
+        return bool(self.work) and self.plan is None and time.monotonic() - self.began > TURN_SECONDS
 
     def _note(self, piece: Piece) -> None:
+        self.run.pages += 1
         if piece.total is not None:
             self.run.total = piece.total
             self.position = dataclasses.replace(self.position, total=piece.total)
@@ -181,6 +202,34 @@ class Pull:
             self.position = dataclasses.replace(self.position, doubtful=True)
 
     # --- applying -----------------------------------------------------------------------------------------------------
+
+    def _apply(self, pieces: Iterator[Piece]) -> None:
+        """What was read before an error, or before the end of the turn, is applied before that is raised."""
+        waiting: list[Any] = []
+        last: Piece | None = None
+        pages, began = 0, time.monotonic()
+        while True:
+            try:
+                piece = next(pieces, None)
+            except (ProviderError, TurnOver):
+                if last and waiting:
+                    self._flush(waiting, last)
+                raise
+            if piece is None:
+                break
+            waiting += piece.records
+            pages += 1
+            self._note(piece)
+            full = len(waiting) >= MOST_RECORDS or pages >= MOST_PAGES or time.monotonic() - began > MOST_SECONDS
+            # A parent's records are matched within their list: a batch never holds those of two.
+            if waiting and (full or (piece.parent is not None and piece.ends)):
+                self._flush(waiting, piece)
+                waiting, pages, began = [], 0, time.monotonic()
+            elif not waiting:
+                self.position = dataclasses.replace(self.position, place=piece.place)
+            last = piece
+        if last and waiting:
+            self._flush(waiting, last)
 
     def _flush(self, records: list[Any], piece: Piece) -> None:
         """Apply what waits, in batches; only the last of them moves the place, and counts what was shown up to there."""
@@ -197,26 +246,42 @@ class Pull:
         now = timezone.now()
         with transaction.atomic():
             self._hold()
-            outcome = apply(route, records, now, run_id=self.run.pk, look_for_resolved=self.watching_quarantine)
-            position = self._moved(records, place, shown, outcome.keyless)
+            since = survey.mark()
+            with database.cursor() as cursor:
+                cursor.execute(BY_INDEX)
+            outcome = apply(
+                route,
+                records,
+                now,
+                run_id=self.run.pk,
+                look_for_resolved=self.watching_quarantine,
+                look_for_conflicts=self.watching_conflicts,
+            )
+            position = self._moved(records, place, shown, outcome)
             counts = Counts.of(self.run)
             counts.add(outcome.counts)
-            if self.run.plan_only:
+            if self.plan is None and planned.too_much(self.run, self.position, counts):
+                self.plan = planned.beyond(self.run, self.position)
+            if self.plan is not None:
+                planned.note(self.plan, route, self.run, outcome, since=since, now=now)
                 transaction.set_rollback(True)
             else:
                 if self.comparing:
                     with database.cursor() as cursor:
                         deletes.remember(cursor, self.state, outcome.seen)
-                self.state.position = position.stored()
-                self.state.save(update_fields=["position"])
+                self.fields.look(records)
+                self.state.position, self.state.arrivals = position.stored(), self.fields.arrivals
+                self.state.save(update_fields=["position", "arrivals"])
                 self._save_counts(counts)
-        if self.run.plan_only:
-            self._save_counts(counts)
+        if self.plan is not None:
+            planned.keep(self.plan, route, self.run, outcome.seen, comparing=self.comparing)
+        else:
+            counts.put_on(self.run)
         self.position = position
         self.watching_quarantine = self.watching_quarantine or counts.quarantined > 0
-        counts.put_on(self.run)
+        self.watching_conflicts = self.watching_conflicts or counts.conflicts > 0
 
-    def _moved(self, records: list[Any], place: dict[str, Any], shown: int, keyless: int) -> Position:
+    def _moved(self, records: list[Any], place: dict[str, Any], shown: int, outcome: Outcome) -> Position:
         position, cursor = self.position, self.route.resource.cursor
         seen = newest(cursor, records, position.newest, position.began) if cursor else None
         return dataclasses.replace(
@@ -224,13 +289,15 @@ class Pull:
             place=place,
             newest=seen,
             count=position.count + shown,
-            doubtful=position.doubtful or keyless > 0,
+            doubtful=position.doubtful or outcome.keyless > 0,
+            undated=position.undated + outcome.undated,
         )
 
     def _hold(self) -> None:
-        """Everything that may have changed under us since the last batch, locked and looked at."""
+        """Everything that may have changed under us since the last batch, locked and looked at; and whose changes follow."""
         if self.work:
             self.work.fence()
+        origins.speak(origins.of_connection(self.route.connection.pk), self.run.pk)
         if not self.run.plan_only:
             self.state = positions.locked(self.state)
         (now,) = SyncRun.objects.select_for_update(no_key=True).filter(pk=self.run.pk).values_list("state", flat=True)
@@ -240,8 +307,9 @@ class Pull:
             positions.confirm(self.state, self.position)
 
     def _save_counts(self, counts: Counts) -> None:
+        moved = pace.after(self.run, counts.total, timezone.now())
         SyncRun.objects.filter(pk=self.run.pk).update(
-            **dataclasses.asdict(counts), fetched=counts.total, total=self.run.total, progress_at=timezone.now()
+            **dataclasses.asdict(counts), fetched=counts.total, total=self.run.total, pages=self.run.pages, **moved
         )
 
     # --- ending -------------------------------------------------------------------------------------------------------
@@ -250,21 +318,41 @@ class Pull:
         if self.position.doubtful or self.position.short:
             self.messages.append("Not everything was seen, so nothing was taken as deleted.")
         else:
-            deleted, message = deletes.compare(self.route, self.state, self.position.began, approved=self.run.approved)
+            most = partial(planned.room, self.run)
+            deleted, message = deletes.compare(
+                self.route, self.state, self.position.began, approved=self.run.approved, most=most
+            )
             self.run.deleted += deleted
             self.braked = bool(message)
+            if self.braked:
+                self.run.plan = planned.of_deletes(self.route, self.run, self.state, self.position)
             self.messages += [message] if message else []
+            reviews.forget_unseen(self.route, self.state, self.position.began)
             self._answered()
         deletes.forget(self.state)
+
+    def _bury(self) -> None:
+        """What the vendor's list of deletions named is gone, and the list is read on from there; unless it is too much."""
+        if self.buried is None:
+            return
+        deleted, message = tombstones.bury(self.route, self.buried, approved=self.run.approved)
+        self.run.deleted += deleted
+        if message:
+            self.braked = True
+            self.messages.append(message)
+        else:
+            self.state.deletions_cursor = self.buried.cursor
+            self._answered()
 
     def _answered(self) -> None:
         """Deletes that an older run wanted a person for are this run's to do, or to ask for again."""
         older = SyncRun.objects.filter(connection=self.route.connection, resource=self.run.resource)
         older.filter(state=SyncRun.State.PLANNED, plan_only=False).update(state=SyncRun.State.SUCCEEDED)
 
-    def _finish_plan(self) -> None:
+    def _finish_plan(self, plan: plans.Plan) -> None:
         with transaction.atomic():
             self._hold()
+            self.messages += planned.conclude(plan, self.route, self.run, self.state, self.position)
             self._close(SyncRun.State.PLANNED)
             if self.work:
                 self.work.complete()
@@ -273,7 +361,12 @@ class Pull:
         run = self.run
         run.state, run.finished_at = state, timezone.now()
         run.message = " ".join([self._summary(), *self.messages])
-        run.save(update_fields=["state", "finished_at", "message", "deleted"])
+        run.save(update_fields=["state", "finished_at", "message", "deleted", "plan", "pages"])
+
+    def _hand_over(self) -> None:
+        """Reading is over; the run goes on."""
+        self.run.read_said = " ".join([self._summary(), *self.messages])
+        self.run.save(update_fields=["read_said", "deleted"])
 
     def _summary(self) -> str:
         run = self.run
@@ -285,14 +378,16 @@ class Pull:
         ]
         parts += [f"{run.unchanged:,} with nothing to change"] if run.unchanged else []
         parts += [f"{run.quarantined:,} set aside"] if run.quarantined else []
-        return f"{run.fetched:,} read: {', '.join(parts)}." if parts else "Nothing new."
+        parts += [f"{run.held:,} held as possible duplicates"] if run.held else []
+        read = f"{run.fetched:,} read: {', '.join(parts)}." if parts else "Nothing new."
+        return " ".join([read, *conflicts.sentences(run.conflicts, self.position.undated)])
 
     def _analyze(self) -> None:
         """Only what queries choose by: the rest would cost as much as writing it."""
         target = self.route.target
         chosen_by = {
             table(target.model): sorted({"id", *(name for key in target.natural_keys for name in key)}),
-            table(RecordLink): ["connection_id", "resource", "external_id", "target", "record_id", "state"],
+            table(RecordLink): ["connection_id", "resource", "external_id", "target", "record_id", "state", "refs"],
         }
         with database.cursor() as cursor:
             for store, columns in chosen_by.items():

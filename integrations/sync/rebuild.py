@@ -36,20 +36,34 @@ def _reads(name: str) -> dict[str, Read]:
     return _of_model(target.canonical, target)
 
 
+@cache
+def columns_of(name: str) -> dict[str, str]:
+    """Canonical field -> the column of a target's row that holds it, for all fields that are not lists of children."""
+    target = targets.get(name)
+    children = {child.field for child in target.children}
+    fields = target.canonical.model_fields
+    return {field: _column_of(field, info, target) for field, info in fields.items() if field not in children}
+
+
+def _column_of(name: str, info: FieldInfo, target: Target | None) -> str:
+    if target and name in target.refs:
+        return f"{name}_id"
+    if Money in _members(info.annotation):
+        return f"{name}_minor"
+    return target.renamed.get(name, name) if target else name
+
+
 def _of_model(model: type[BaseModel], target: Target | None) -> dict[str, Read]:
     children = {child.field: child for child in target.children} if target else {}
-    renamed = target.renamed if target else {}
-    refs = target.refs if target else {}
     reads: dict[str, Read] = {}
     for name, info in model.model_fields.items():
+        column = _column_of(name, info, target)
         if name in children:
             reads[name] = _list_of(children[name], info)
-        elif name in refs:
-            reads[name] = _column(f"{name}_id", info)
         elif Money in _members(info.annotation):
-            reads[name] = _money(f"{name}_minor")
+            reads[name] = _money(column)
         else:
-            reads[name] = _column(renamed.get(name, name), info)
+            reads[name] = _column(column, info)
     return reads
 
 

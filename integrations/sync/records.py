@@ -18,9 +18,9 @@ from django.utils import timezone
 from pydantic_core import to_jsonable_python
 
 from integrations import http, registry, targets
+from integrations.changes import origins
 from integrations.connections.models import Connection
-from integrations.mapping.compile import UNREADABLE, Reason, compile_mapping
-from integrations.mapping.overrides import overrides_of
+from integrations.mapping.compile import UNREADABLE, Reason
 from integrations.mapping.paths import getter
 from integrations.provider import BadRecord, Resource, Temporary, Unsupported, Write
 from integrations.targets import Target
@@ -84,10 +84,8 @@ def create_record(
     write = declared.write
     if write is None or write.create is None:
         raise Unsupported(words.vendor("takes no new records of this kind from us"))
-    target = targets.get(declared.target)
-    mapping = compile_mapping(declared, overrides_of(connection, resource))
-    route = Route(connection=connection, resource=declared, target=target, mapping=mapping)
-    outward = _outward(route, _their_keys(route, _checked(target, canonical), words))
+    route = Route.of(connection, declared)
+    outward = _outward(route, _their_keys(route, _checked(route.target, canonical), words))
     method, path = write.create.split(" ", 1)
     parent = _parent(declared, outward, words) if "{parent}" in path else ""
     with http.open_door(connection, resource=declared.name) as door:
@@ -98,7 +96,7 @@ def create_record(
             **_body(write, outward),
         )
         try:
-            answered = door.decoded(answer, exact=mapping.exact)
+            answered = door.decoded(answer, exact=route.mapping.exact)
         except Temporary:
             answered = None
     made = _made(declared, answered, words)
@@ -235,6 +233,7 @@ def _made(resource: Resource, answer: Any, words: Words) -> dict[str, Any]:
 def _stored(route: Route, made: dict[str, Any], words: Words) -> dict[str, Any]:
     with transaction.atomic():
         positions.state_of(route.connection, route.resource.name)  # not while a batch of a sync is written
+        origins.speak(origins.of_connection(route.connection.pk))
         outcome = apply(route, [made], timezone.now(), match_as=RecordLink.Match.PUSHED)
     link = RecordLink.objects.filter(
         connection=route.connection, resource=route.resource.name, external_id__in=outcome.seen

@@ -21,18 +21,24 @@ from .intake import Incoming
 
 # The row itself must be there: a link may outlive a row that somebody deleted here.
 _RESOLVE = """
-SELECT l.external_id, l.record_id FROM integrations_recordlink l JOIN {table} r ON r.id = l.record_id
-WHERE l.connection_id = %s AND l.resource = %s AND l.external_id = ANY(%s::text[]) AND l.target = %s AND l.state <> 'unlinked'
+SELECT k.key, l.record_id FROM unnest(%(keys)s::text[]) AS k (key), LATERAL (
+    SELECT l.record_id FROM integrations_recordlink l JOIN {table} r ON r.id = l.record_id
+    WHERE l.connection_id = %(connection)s AND l.resource = %(resource)s AND l.external_id = k.key
+        AND l.target = %(target)s AND l.state <> 'unlinked'
+    LIMIT 1
+) AS l
 """
 _PENDING = """
 SELECT DISTINCT target, jsonb_object_keys(refs) FROM integrations_recordlink
 WHERE connection_id = %s AND refs IS NOT NULL
 """
-# Ours is taken over only where nobody here has meanwhile said something else than both sides last agreed on.
+# Ours is taken over only where nobody here has meanwhile said something else than both sides last agreed on. Where a person is
+# asked, they are shown what has come, and neither ours nor the base is touched.
 _SETTLE = """
 WITH found AS (
-    SELECT l.id AS link_id, l.record_id, r.id AS ref_id, l.base ->> {name} AS agreed
+    SELECT l.id AS link_id, l.record_id, r.id AS ref_id, l.base ->> {name} AS agreed, c.id AS conflict, c.agreed AS keeps
     FROM integrations_recordlink l
+    LEFT JOIN integrations_conflict c ON c.link_id = l.id AND c.field = {name} AND c.state = 'open'
     JOIN integrations_recordlink p ON p.connection_id = l.connection_id
         AND p.resource = l.refs -> {name} ->> 0 AND p.external_id = l.refs -> {name} ->> 1
         AND p.target = {ref_target} AND p.state <> 'unlinked'
@@ -40,12 +46,17 @@ WITH found AS (
     WHERE l.connection_id = %(connection)s AND l.target = {target} AND l.refs ? {name}
 ), linked AS (
     UPDATE integrations_recordlink l
-    SET refs = nullif(l.refs - {name}, '{{}}'::jsonb), base = l.base || jsonb_build_object({name}, f.ref_id)
+    SET refs = nullif(l.refs - {name}, '{{}}'::jsonb),
+        base = CASE WHEN f.keeps THEN l.base ELSE l.base || jsonb_build_object({name}, f.ref_id) END
     FROM found f WHERE l.id = f.link_id
+), asked AS (
+    UPDATE integrations_conflict c SET theirs = to_jsonb(f.ref_id), version = c.version + 1, updated_at = now()
+    FROM found f WHERE c.id = f.conflict
 )
 UPDATE {table} t SET {column} = f.ref_id, version = t.version + 1, updated_at = now()
 FROM found f
-WHERE t.id = f.record_id AND t.{column} IS NOT DISTINCT FROM f.agreed::uuid AND t.{column} IS DISTINCT FROM f.ref_id
+WHERE t.id = f.record_id AND f.conflict IS NULL
+    AND t.{column} IS NOT DISTINCT FROM f.agreed::uuid AND t.{column} IS DISTINCT FROM f.ref_id
 """
 
 
@@ -90,7 +101,8 @@ def settle(connection: Connection) -> int:
 def _ids(cursor: CursorWrapper, route: Route, name: str, resource: str, keys: set[str]) -> dict[str, UUID]:
     ref_target = targets.get(route.target.refs[name])
     statement = sql.SQL(_RESOLVE).format(table=sql.Identifier(ref_target.model._meta.db_table))
-    cursor.execute(statement, [route.connection.pk, resource, array_of_texts(keys), ref_target.name])
+    asked = {"connection": route.connection.pk, "resource": resource, "target": ref_target.name}
+    cursor.execute(statement, {**asked, "keys": array_of_texts(keys)})
     return dict(cursor.fetchall())
 
 

@@ -7,17 +7,18 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from integrations import hub, registry
 from integrations.connections.models import Connection
 from integrations.hub.jobs import enqueue
-from integrations.hub.jobs.schedule import forget_due, set_due
 from integrations.hub.models import Job
 from integrations.provider import Field, Provider, Resource
 
-from . import positions
+from . import decisions, positions, schedules
 from .models import ResourceState, SyncRun
+from .push import plan
 
 KIND = "sync.run"
 UNFINISHED = (SyncRun.State.QUEUED, SyncRun.State.RUNNING)
@@ -25,6 +26,7 @@ UNFINISHED = (SyncRun.State.QUEUED, SyncRun.State.RUNNING)
 PRIORITIES: dict[str, int] = {SyncRun.Trigger.PERSON: 3, SyncRun.Trigger.API: 3}
 # A run of the command line has no job; silent for this long, its process is gone.
 SILENCE = timedelta(minutes=15)
+WAITS_FOR_ITS_PARENT = "waits until"
 LOST = "The worker was lost. What was read is kept, and the next run goes on from there."
 
 
@@ -36,10 +38,14 @@ def request_sync(
     trigger: str = SyncRun.Trigger.PERSON,
     user: Any = None,
     approved: bool = False,
+    plan_only: bool = False,
+    back_days: int = 0,
 ) -> list[SyncRun]:
     """Queue a run of one resource, or of all that are switched on; returns the runs in the order of their references.
 
-    A resource whose run is queued or running is not doubled: that run is returned. KeyError for an unknown resource.
+    A resource whose run is queued or running is not doubled: that run is returned. `plan_only`: what it would do is counted
+    and shown, nothing is written. `back_days`: what changed in so many days before the cursor is read once more. KeyError for
+    an unknown resource.
     """
     provider = registry.get(connection.provider)
     with transaction.atomic():
@@ -52,23 +58,25 @@ def request_sync(
                 trigger=SyncRun.Trigger(trigger),
                 triggered_by=user,
                 approved=approved,
+                plan_only=plan_only,
+                back_days=back_days,
             )
             for one in wanted
         ]
 
 
 def approve(run: SyncRun, *, user: Any = None) -> SyncRun:
-    """Carry out what waits for a person, deletes beyond the brake included; returns the queued run. What is being read
-    meanwhile was not allowed that: it stops, and the queued run takes its place."""
+    """Carry out what waits for a person, deletes beyond the brake or a first sending included; returns the queued run. What
+    is being read meanwhile was not allowed that: it stops, and the queued run takes its place. Raises decisions.NotYet."""
     with transaction.atomic():
         positions.state_of(run.connection, run.resource)
         run.refresh_from_db()
+        deletes = run.state != SyncRun.State.PLANNED or not plan.allow(run)
         if run.state == SyncRun.State.PLANNED:
-            for unfinished in _unfinished(run.connection, run.resource):
-                cancel(unfinished)
-            run.state, run.message = SyncRun.State.SUCCEEDED, f"{run.message} Approved."
-            run.save(update_fields=["state", "message"])
-        return request_sync(run.connection, run.resource, full=run.full, user=user, approved=True)[0]
+            decisions.require_parent(run)
+            cancel_resource(run.connection, run.resource)
+            decisions.decide(run, SyncRun.Decision.APPROVED, user)
+        return request_sync(run.connection, run.resource, full=run.full, user=user, approved=deletes)[0]
 
 
 def cancel(run: SyncRun) -> None:
@@ -78,7 +86,8 @@ def cancel(run: SyncRun) -> None:
         if found is None:
             return
         found.state, found.finished_at = SyncRun.State.CANCELLED, timezone.now()
-        found.message = "Stopped by a person; what was read is kept."
+        undone = found.kind == SyncRun.Kind.UNDO
+        found.message = f"Stopped by a person; what was {'taken back stays so' if undone else 'read is kept'}."
         found.save(update_fields=["state", "finished_at", "message"])
         _jobs(found).filter(state=Job.State.READY).delete()
     run.refresh_from_db()
@@ -86,32 +95,31 @@ def cancel(run: SyncRun) -> None:
 
 def stop(connection: Connection) -> None:
     """Nothing of a connection is read any more until it is connected again: what runs stops, and nothing is due."""
-    forget_due(connection.pk)
+    schedules.pause(connection)
     cancel_all(connection)
 
 
+def cancel_resource(connection: Connection, resource: str) -> None:
+    for run in _unfinished(connection, resource):
+        cancel(run)
+
+
 def cancel_all(connection: Connection) -> None:
-    for run in SyncRun.objects.filter(connection=connection, state__in=UNFINISHED):
+    """Every read; an undo goes on, for it asks nothing of the vendor."""
+    for run in SyncRun.objects.filter(connection=connection, kind=SyncRun.Kind.SYNC, state__in=UNFINISHED):
         cancel(run)
 
 
 def begin(connection: Connection) -> list[SyncRun]:
     """Set a connection going that was just connected: every resource on schedule, old errors forgotten, a first run queued."""
-    provider = registry.get(connection.provider)
-    now = timezone.now()
-    for resource in provider.resources:
-        ResourceState.objects.get_or_create(connection=connection, resource=resource.name)
-    for state in ResourceState.objects.filter(connection=connection, enabled=True):
-        if state.resource in {resource.name for resource in provider.resources}:
-            every = provider.resource(state.resource).every
-            set_due(connection.pk, state.resource, every, due_at=now + every)
+    schedules.align(connection)
     ResourceState.objects.filter(connection=connection).update(last_error="")
     return request_sync(connection, trigger=SyncRun.Trigger.PERSON, user=connection.connected_by)
 
 
 def next_run(connection: Connection, resource: Resource, job_id: int) -> SyncRun | None:
     """The run that a job is to carry out: one that waits or was interrupted, else a new one of the schedule; None when there
-    is nothing to do (disconnected, switched off, stopped by a person)."""
+    is nothing to do (disconnected, switched off, stopped by a person, a plan that waits for one)."""
     with transaction.atomic():
         state = positions.state_of(connection, resource.name)
         for run in _unfinished(connection, resource.name):
@@ -123,7 +131,7 @@ def next_run(connection: Connection, resource: Resource, job_id: int) -> SyncRun
         runs = SyncRun.objects.filter(connection=connection, resource=resource.name)
         stopped = runs.filter(job_id=job_id, state=SyncRun.State.CANCELLED).exists()
         usable = connection.status in {Connection.Status.CONNECTED, Connection.Status.ERROR}
-        if stopped or not usable or not state.enabled:
+        if stopped or not usable or not state.enabled or decisions.holds(connection, resource.name):
             return None
         return runs.create(
             connection=connection, resource=resource.name, trigger=SyncRun.Trigger.SCHEDULE, job_id=job_id
@@ -133,13 +141,16 @@ def next_run(connection: Connection, resource: Resource, job_id: int) -> SyncRun
 def run_here(
     connection: Connection, resource: Resource, *, full: bool, plan_only: bool, approved: bool
 ) -> SyncRun | None:
-    """A run for this process to carry out, without a job; None while another one reads the resource."""
+    """A run for this process to carry out, without a job; None while another one reads the resource. `approved`: with what
+    waits for a person. Raises decisions.NotYet."""
     with transaction.atomic():
         positions.state_of(connection, resource.name)
         for run in _unfinished(connection, resource.name):
             if is_alive(run):
                 return None
-            _lose(run)
+            lose(run)
+        if approved:
+            decisions.approve_waiting(connection, resource.name)
         return SyncRun.objects.create(
             connection=connection,
             resource=resource.name,
@@ -161,6 +172,19 @@ def waits_for(run: SyncRun, resource: Resource) -> SyncRun | None:
         return None
     parents = _unfinished(Connection(pk=run.connection_id), resource.within.resource)
     return next((parent for parent in parents if is_alive(parent)), None)
+
+
+def wake_children(connection: Connection, resource: str) -> None:
+    """A resource has been read, or its run has ended otherwise: what lives inside it need not wait any longer."""
+    provider = registry.all_providers().get(connection.provider)
+    inside = [
+        f"{connection.pk}:{one.name}"
+        for one in (provider.resources if provider else ())
+        if one.within and one.within.resource == resource
+    ]
+    if inside:
+        waiting = Job.objects.filter(chapter_id=hub.inside().pk, kind=KIND, key__in=inside, state=Job.State.READY)
+        waiting.filter(last_error__contains=WAITS_FOR_ITS_PARENT).update(run_at=Now())
 
 
 def is_alive(run: SyncRun) -> bool:
@@ -197,16 +221,35 @@ def switched_on(connection: Connection, provider: Provider) -> list[Resource]:
     return [resource for resource in in_order(provider) if resource.name not in off]
 
 
-def _requested(connection: Connection, resource: Resource, *, full: bool, approved: bool, **asked: Any) -> SyncRun:
+def _requested(
+    connection: Connection,
+    resource: Resource,
+    *,
+    full: bool,
+    approved: bool,
+    plan_only: bool,
+    back_days: int,
+    **asked: Any,
+) -> SyncRun:
     positions.state_of(connection, resource.name)
     for run in _unfinished(connection, resource.name):
         if is_alive(run):
             if run.state == SyncRun.State.QUEUED:
                 run.full, run.approved = run.full or full, run.approved or approved
-                run.save(update_fields=["full", "approved"])
+                run.plan_only = run.plan_only and plan_only
+                run.back_days = max(run.back_days, back_days)
+                run.save(update_fields=["full", "approved", "plan_only", "back_days"])
             return run
-        _lose(run)
-    run = SyncRun(connection=connection, resource=resource.name, full=full, approved=approved, **asked)
+        lose(run)
+    run = SyncRun(
+        connection=connection,
+        resource=resource.name,
+        full=full,
+        approved=approved,
+        plan_only=plan_only,
+        back_days=back_days,
+        **asked,
+    )
     run.job_id = enqueue(
         KIND,
         key=f"{connection.pk}:{resource.name}",
@@ -217,15 +260,30 @@ def _requested(connection: Connection, resource: Resource, *, full: bool, approv
     return run
 
 
-def _lose(run: SyncRun) -> None:
-    run.state, run.message, run.finished_at = SyncRun.State.FAILED, LOST, timezone.now()
+def reading(connection: Connection, resource: str) -> SyncRun | None:
+    """The run that somebody is carrying out at this moment; not one that pauses."""
+    for run in _unfinished(connection, resource):
+        here = run.job_id is None and is_alive(run)
+        if run.state == SyncRun.State.RUNNING and (here or _jobs(run).filter(state=Job.State.RUNNING).exists()):
+            return run
+    return None
+
+
+def lose(run: SyncRun, why: str = LOST) -> None:
+    """End a run nobody works on any more."""
+    run.state, run.message, run.finished_at = SyncRun.State.FAILED, why, timezone.now()
     run.save(update_fields=["state", "message", "finished_at"])
 
 
 def _unfinished(connection: Connection, resource: str) -> list[SyncRun]:
-    runs = SyncRun.objects.filter(connection_id=connection.pk, resource=resource, state__in=UNFINISHED)
+    runs = SyncRun.objects.filter(
+        connection_id=connection.pk, resource=resource, kind=SyncRun.Kind.SYNC, state__in=UNFINISHED
+    )
     return list(runs.order_by("created_at"))
 
 
 def _jobs(run: SyncRun) -> QuerySet[Job]:
-    return Job.objects.filter(chapter_id=hub.inside().pk, kind=KIND, key=f"{run.connection_id}:{run.resource}")
+    mine = Job.objects.filter(chapter_id=hub.inside().pk)
+    if run.kind == SyncRun.Kind.UNDO:
+        return mine.filter(pk=run.job_id)
+    return mine.filter(kind=KIND, key=f"{run.connection_id}:{run.resource}")

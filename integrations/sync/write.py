@@ -49,14 +49,14 @@ def _write(cursor: CursorWrapper, route: Route, effects: Sequence[Effect], now: 
     store.insert(cursor, fresh, {"version": 1, "created_at": now, "updated_at": now})
     store.upsert(cursor, [effect.row for effect in rows.values() if not effect.fresh and effect.row])
     for child in route.target.children:
-        _replace(cursor, child, effects)
+        replace_children(cursor, child, effects)
     links.save(cursor, route, effects, now)
     # A broken reference is found here, inside the savepoint, and not when the whole batch is committed.
     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
-def _replace(cursor: CursorWrapper, child: Children, effects: Sequence[Effect]) -> None:
+def replace_children(cursor: CursorWrapper, child: Children, effects: Sequence[Effect]) -> None:
     """Children whose parent's list changed: out with the old, in with the new."""
     changes = [(effect, old, new) for effect in effects for which, old, new in effect.children if which is child]
     if not child.key:

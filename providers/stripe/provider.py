@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from integrations.provider import (
-    Accounts, Action, ApiKey, Cursor, CursorPage, FullComparison, Provider, RateLimit, Residency, Resource, Runbook,
+    Accounts, Action, ApiKey, Cursor, CursorPage, Find, FullComparison, Provider, RateLimit, Residency, Resource, Runbook,
     TimestampedHmac, Webhook, Write,
 )
 
@@ -38,7 +38,10 @@ provider = Provider(
     limits=RateLimit(per_second=25, concurrent=10), error=("error.message",),
     resources=(
         collection("customers", "finance.party", every=timedelta(hours=1), deletes=FullComparison(), write=Write(
-            create="POST /v1/customers", update="POST /v1/customers/{key}", body="form", idempotency="Idempotency-Key")),
+            create="POST /v1/customers", update="POST /v1/customers/{key}", body="form", empty="", gone="deleted",
+            # Keys may be forgotten after a day: https://docs.stripe.com/api/idempotent_requests
+            idempotency="Idempotency-Key", remembers=timedelta(hours=23),
+            find=Find(params={"email": "{email}"}, equal=("name", "email")))),
         collection("charges", "finance.payment", days=30),
         collection("refunds", "finance.refund", days=30),
         collection("disputes", "finance.dispute", days=150, every=timedelta(hours=1)),

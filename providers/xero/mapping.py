@@ -40,7 +40,9 @@ contacts = Mapping(
     *fields(convert.text, name="Name", given_name="FirstName", family_name="LastName"),
     *fields(convert.text, number="ContactNumber", tax_number="TaxNumber"),
     Field("email", "EmailAddress", convert.lower),
-    Field("phone", "Phones", Converter(_phone, lambda phone: [{"PhoneType": "DEFAULT", "PhoneNumber": phone}])),
+    # The parts that are there would stand before ours.
+    Field("phone", "Phones", Converter(_phone, lambda phone: [
+        {"PhoneType": "DEFAULT", "PhoneNumber": phone, "PhoneAreaCode": "", "PhoneCountryCode": ""}])),
     Field("currency", "DefaultCurrency", convert.upper),
     Field("status", "ContactStatus", read_only(STATUS)),
 )
@@ -85,10 +87,8 @@ payments = Mapping(
 )
 accounts = Mapping(
     *fields(convert.text, code="Code", name="Name", kind="Type", system="SystemAccount"),
-    Field("category", "Class", convert.lower),
-    Field("currency", "CurrencyCode", convert.upper),
-    Field("takes_payments", "EnablePaymentsToAccount", convert.boolean),
-    Field("status", "Status", STATUS),
+    Field("category", "Class", convert.lower), Field("currency", "CurrencyCode", convert.upper),
+    Field("takes_payments", "EnablePaymentsToAccount", convert.boolean), Field("status", "Status", STATUS),
 )
 tax_rates = Mapping(
     *fields(convert.text, code="TaxType", name="Name"),

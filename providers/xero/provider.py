@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from integrations.provider import (
-    Accounts, Cursor, Flag, Hmac, OAuth2, PageNumber, Provider, RateLimit, Residency, Resource, Runbook, Scope, Webhook, Write,
+    Accounts, Cursor, Find, Flag, Hmac, OAuth2, PageNumber, Provider, RateLimit, Residency, Resource, Runbook, Scope, Webhook,
+    Write,
 )
 
 from . import mapping
@@ -18,8 +19,8 @@ SCOPES = (
     Scope("accounting.invoices.read", "Read invoices, bills and credit notes"),
     Scope("accounting.payments.read", "Read the payments recorded against them"),
     Scope("accounting.settings.read", "Read the organisation's name, its chart of accounts and tax rates"),
-    Scope("accounting.contacts", "Add a member as a contact before invoicing them", write=True),
-    Scope("accounting.invoices", "Add invoices for dues and events", write=True),
+    Scope("accounting.contacts", "Change contacts, and add a member before invoicing them", write=True),
+    Scope("accounting.invoices", "Change invoices, and add them for dues and events", write=True),
 )
 CHANGED = Cursor(field="UpdatedDateUTC", header="If-Modified-Since")
 # Oldest change first: a record changed while we read moves to a later page, never to one already seen.
@@ -31,8 +32,11 @@ def collection(name: str, path: str, **more: Any) -> Resource:
     return Resource(name, path=f"/{path}", records=path, one=f"{path}.0", mapping=getattr(mapping, name), **more)
 
 
-def writable(path: str) -> Write:
-    return Write(create=f"PUT /{path}", update=f"POST /{path}/{{key}}", wrap=path, list_wrap=True, batch=50,
+def writable(path: str, *equal: str) -> Write:
+    """How long Xero knows a key again is not published, so an unanswered creation is looked for first."""
+    return Write(create=f"PUT /{path}", update=f"POST /{path}/{{key}}", update_all=f"POST /{path}", wrap=path, list_wrap=True,
+                 batch=50, batch_params={"summarizeErrors": "false"}, refused="ValidationErrors.0.Message", empty="",
+                 find=Find(params={"searchTerm": f"{{{equal[0]}}}"}, equal=equal), never={"Status": ("VOIDED", "DELETED")},
                  idempotency="Idempotency-Key")
 
 
@@ -57,8 +61,9 @@ provider = Provider(
         collection("tax_rates", "TaxRates", key="TaxType", target="finance.tax_rate",
                    deletes=Flag("Status", "DELETED"), every=timedelta(hours=6)),
         paged("contacts", "Contacts", key="ContactID", target="finance.party",
-              params={**PARAMS, "includeArchived": "true"}, write=writable("Contacts")),
-        document("invoices", "Invoices", key="InvoiceID", label="Invoices and bills", write=writable("Invoices")),
+              params={**PARAMS, "includeArchived": "true"}, write=writable("Contacts", "Name", "ContactNumber")),
+        document("invoices", "Invoices", key="InvoiceID", label="Invoices and bills",
+                 write=writable("Invoices", "InvoiceNumber", "Type")),
         document("credit_notes", "CreditNotes", key="CreditNoteID"),
         # No webhook tells of payments, so they are asked for often: 288 of the 5,000 calls of a day.
         paged("payments", "Payments", key="PaymentID", target="finance.payment", params=PARAMS,
@@ -75,7 +80,7 @@ provider = Provider(
                   "Daily limit spent: syncs resume after midnight UTC. Ask which other apps use the same organisation.",
                   "After 60 days without a sync Xero forgets the connection: reconnect it.")),
     settings={"type": "object", "additionalProperties": False, "properties": {"write": {
-        "type": "boolean", "default": False, "title": "Add contacts and invoices to Xero",
+        "type": "boolean", "default": False, "title": "Change contacts and invoices in Xero, and add them",
         "description": "Asks for the rights to do so when somebody signs in again."}}},
     setup=("Once for the hub: at developer.xero.com open 'My Apps', choose 'New app', then 'Web app'.",
            "Enter this installation's redirect address under 'Redirect URIs'.",

@@ -122,7 +122,7 @@ def stripe(with_key, lab):
 
     def make(chapter: Chapter) -> Caller:
         caller = with_key(chapter)
-        sent = {"fields": {"key": STRIPE_KEY.format(chapter.slug)}, "environment": "lab"}
+        sent = {"fields": {"key": STRIPE_KEY.format(chapter.slug)}, "environment": "lab", "plan_first": False}
         assert caller.post("integrations/stripe/connect", sent).status_code == 201
         with hub.enter(chapter):
             syncing.cancel_all(Connection.objects.get())

@@ -18,9 +18,14 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 
-from integrations import hub
+from integrations import hub, targets
+from integrations.conflicts.models import Conflict
 from integrations.connections.models import Connection
-from integrations.sync.models import RecordLink, SyncRun
+from integrations.mapping.services import save_field_rules
+from integrations.matching import merging
+from integrations.matching.models import MatchReview
+from integrations.sync.models import QuarantinedRecord, QuarantineRetry, RecordLink, SyncRun
+from members.models import Member
 
 from .conftest import synced
 
@@ -55,15 +60,35 @@ def test_no_request_makes_the_api_fail_or_break_its_promises(sydney, stripe, set
     caller = stripe(sydney)
     synced(caller, "customers")
     with hub.enter(sydney):
+        save_field_rules(Connection.objects.get(), "customers", {"phone": {"source": "mobile"}})
         link, run = RecordLink.objects.first(), SyncRun.objects.order_by("pk").last()
+        made = {"connection": run.connection, "resource": "customers"}
+        aside = QuarantinedRecord.objects.create(**made, external_id="cus_9", reasons=[{"message": "no"}], body="{}")
+        retry = QuarantineRetry.objects.create(**made)
+        conflict = Conflict.objects.create(
+            connection=link.connection, resource=link.resource, link=link, target=link.target, record_id=link.record_id,
+            field="phone", ours="1", theirs="2", created_at=link.first_seen, updated_at=link.first_seen,
+        )  # fmt: skip
+        members = [Member.objects.create(display_name=name, email="x@example.com") for name in ("Ada", "Bea")]
+        review = MatchReview.objects.create(
+            connection=link.connection, resource="customers", external_id="held", target="members.member",
+            candidates=[{"id": str(members[0].pk), "score": 54, "reasons": []}], record={"display_name": "Ada"}, body="{}",
+        )  # fmt: skip
+        merge = merging.merge(targets.get("members.member"), members[0].pk, members[1].pk, {})
         known = {
+            "review_id": str(review.pk),
+            "merge_id": str(merge.pk),
+            "conflict_id": str(conflict.pk),
             "slug": "stripe",
             "connection_id": str(Connection.objects.get().pk),
             "resource": "customers",
             "record_id": str(link.record_id),
             "run_id": str(run.pk),
+            "set_aside_id": str(aside.pk),
+            "retry_id": str(retry.pk),
             "action": "create_payment_intent",
             "urn": "urn:canonical:party:1.0.0",
+            "number": 1,
         }
     asked = 0
     for result in described().get_all_operations():

@@ -184,7 +184,9 @@ def test_a_list_of_keys_is_not_narrowed_by_their_hash(administrator, sydney, how
 def test_the_scopes_are_these():
     assert sorted(SCOPES) == [
         "actions:run",
+        "conflicts:resolve",
         "connections:write",
+        "duplicates:decide",
         "integrations:read",
         "records:read",
         "records:write",

@@ -9,7 +9,7 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from integrations import hub
-from integrations.sync.models import RecordLink, ResourceState, SyncRun
+from integrations.sync.models import QuarantinedRecord, RecordLink, ResourceState, SyncRun
 from members.models import Member, Tag
 
 pytestmark = pytest.mark.django_db
@@ -23,6 +23,9 @@ LISTS = {
     "connections/{}/mappings": 8,
     "connections/{}/sync/status": 9,
     "connections/{}/sync/logs": 7,
+    "connections/{}/sync/set-aside": 7,
+    "connections/{}/sync/set-aside/reasons": 7,
+    "connections/{}/sync/schedules": 8,
     "connections/{}/people": 10,
     "connections/{}/tags": 10,
 }
@@ -33,6 +36,10 @@ def fill(mine, count):
     now = timezone.now()
     SyncRun.objects.bulk_create(SyncRun(connection=mine, resource="people", state="succeeded") for _ in range(count))
     ResourceState.objects.get_or_create(connection=mine, resource="people")
+    QuarantinedRecord.objects.bulk_create(
+        QuarantinedRecord(connection=mine, resource="people", external_id=str(uuid7()), reasons=[{"message": "no"}])
+        for _ in range(count)
+    )
     people = Member.objects.bulk_create(Member(display_name=f"Person {n}") for n in range(count))
     tags = Tag.objects.bulk_create(Tag(name=f"Tag {n}") for n in range(count))
     RecordLink.objects.bulk_create(

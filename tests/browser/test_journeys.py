@@ -7,9 +7,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from finance.models import Party
+from finance.models import Dispute, Party
 from integrations import hub
 from integrations.connections.models import Connection, Credential
+from integrations.mapping.models import FieldMapping
 from integrations.sync.models import RecordLink, SyncRun
 
 pytestmark = pytest.mark.browser
@@ -17,13 +18,42 @@ pytestmark = pytest.mark.browser
 KEY = "rk_test_sydneychapter01"
 
 
-def connect_stripe(page, key: str = KEY, name: str = "Sydney till") -> None:
+def connect_stripe(page, key: str = KEY, name: str = "Sydney till", *, plan: bool = False) -> None:
     page.get_by_role("link", name="Stripe").click()
     page.get_by_role("link", name="Connect", exact=True).click()
     page.get_by_label("Name of this connection").fill(name)
     page.get_by_label("Sample data").check()
     page.get_by_label("API key").fill(key)
+    page.get_by_label("Show me the plan").set_checked(plan)
     page.get_by_role("button", name="Connect").click()
+
+
+def test_the_first_sync_is_a_plan_that_one_button_approves_and_can_be_undone(visit, place, working):
+    page = visit("Treasurer").page
+    connect_stripe(page, plan=True)
+    expect(page.get_by_text("Its first sync is being planned.")).to_be_visible()
+    expect(page.locator("#live .state.busy")).to_have_count(0, timeout=60_000)
+    with hub.enter(place.sydney):
+        assert not Party.objects.exists()
+        assert not RecordLink.objects.exists()
+    page.get_by_role("link", name="Look at the plan").click()
+    expect(page.get_by_role("heading", name="Plan for the first sync of “Sydney till”")).to_be_visible()
+    page.get_by_text("New:").first.click()
+    page.get_by_role("button", name="Approve everything and write it").click()
+    expect(page.get_by_text("are being written now.")).to_be_visible()
+    expect(page.locator("#live .state.busy")).to_have_count(0, timeout=60_000)
+    with hub.enter(place.sydney):
+        assert Party.objects.exists()
+        run = SyncRun.objects.get(resource="disputes", approved=True)
+    page.goto(f"{place.url}/marketplace/runs/{run.pk}/")
+    page.get_by_role("link", name="What changed").click()
+    expect(page.get_by_text("Stripe, “Sydney till”").first).to_be_visible()
+    page.go_back()
+    page.get_by_role("link", name="Undo…").click()
+    page.get_by_role("button", name="Undo it").click()
+    expect(page.locator(".now .state.good")).to_be_visible(timeout=30_000)
+    with hub.enter(place.sydney):
+        assert not Dispute.objects.exists()
 
 
 def test_connect_with_a_key_and_watch_the_first_sync_to_its_end(visit, place, working):
@@ -87,6 +117,10 @@ def test_sign_in_at_the_vendor_choose_the_account_and_come_back(visit, place, wo
     page.get_by_role("radio").first.check()
     page.get_by_role("button", name="Use this account").click()
     expect(page.get_by_text("“Sydney ledger” is connected to")).to_be_visible()
+    page.get_by_role("link", name="Look at the plan").click(timeout=60_000)
+    expect(page.get_by_text("still being counted")).to_have_count(0, timeout=60_000)
+    page.get_by_role("button", name="Approve everything and write it").click()
+    page.goto(page.url.partition("plan/")[0])
     expect(page.locator("#live .state.busy")).to_have_count(0, timeout=60_000)
     with hub.enter(place.sydney):
         connection = Connection.objects.get()
@@ -190,3 +224,56 @@ def test_connecting_inside_the_admin(visit, place, working):
     expect(page.get_by_text("is connected to")).to_be_visible()
     assert "/admin/marketplace/connections/" in page.url
     expect(page.locator("#live .state.busy")).to_have_count(0, timeout=60_000)
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_formula_is_tried_on_real_records_and_saved(visit, place, scripts):
+    page = visit("Treasurer", scripts=scripts).page
+    connect_stripe(page)
+    page.wait_for_url("**/connections/*/")
+    page.goto(page.url + "mappings/customers/")
+    field = page.locator(".mapping", has=page.get_by_text("phone", exact=True))
+    field.locator("summary").click()
+    expect(field.get_by_label("Formula for phone")).to_be_hidden()
+    field.get_by_label("How phone is filled").select_option("formula")
+    field.get_by_label("Formula for phone").fill('join("-", "first", id)')
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator("#preview .row")).to_have_count(3)
+    expect(page.locator("#preview").get_by_text("first-cus_").first).to_be_visible()
+    field.locator("summary").click()
+    if scripts:
+        field.get_by_label("Formula for phone").fill('join("-", "second", id)')
+        expect(page.locator("#preview").get_by_text("second-cus_").first).to_be_visible()
+        field.get_by_label("Formula for phone").fill('join("-", "second", id')
+        expect(field.locator(".said")).to_contain_text("The formula cannot be read")
+        field.get_by_label("Formula for phone").fill('join("-", "second", id)')
+        expect(field.locator(".said")).to_have_text("")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Field mapping saved.")).to_be_visible()
+    with hub.enter(place.sydney):
+        assert FieldMapping.objects.get().formula.startswith('join("-", "second"' if scripts else 'join("-", "first"')
+
+
+def test_a_table_is_filled_in_and_had_again(visit, place):
+    page = visit("Treasurer").page
+    connect_stripe(page)
+    page.wait_for_url("**/connections/*/")
+    mapping = page.url + "mappings/customers/"
+    page.goto(mapping)
+    field = page.locator(".mapping", has=page.get_by_text("currency", exact=True))
+    field.locator("summary").click()
+    field.get_by_label("How currency is filled").select_option("lookup")
+    field.get_by_label("Theirs, row 1 of currency").fill("aud")
+    field.get_by_label("Ours, row 1 of currency").fill("AUD")
+    field.get_by_role("button", name="Add rows to the table of currency").click()
+    expect(field.get_by_label("Theirs, row 7 of currency")).to_be_visible()
+    expect(field.get_by_label("Theirs, row 1 of currency")).to_have_value("aud")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("currency, looked up in a table")).to_be_visible()
+    page.goto(mapping + "versions/")
+    page.get_by_role("link", name="Compare or restore version 1").click()
+    expect(page.get_by_text("currency: currency, before: currency, looked up in a table")).to_be_visible()
+    page.get_by_role("button", name="Restore version 1").click()
+    expect(page.get_by_text("Version 1 is in force again.")).to_be_visible()
+    with hub.enter(place.sydney):
+        assert not FieldMapping.objects.exists()

@@ -12,20 +12,27 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import expect
 
+from finance.models import Party
 from integrations import hub
+from integrations.changes import origins
 from integrations.connections.models import Connection
+from integrations.mapping.services import save_field_rules
 from integrations.marketplace.urls import urlpatterns
-from integrations.sync.models import SyncRun
-from tests.marketplace.staging import make_connection, make_history, make_run
+from integrations.matching.models import Merge
+from integrations.sync.models import QuarantinedRecord, SyncRun
+from tests.marketplace.staging import make_conflict, make_connection, make_history, make_run
+from tests.marketplace.test_plans import stored
+from tests.marketplace.test_routes import POST_ONLY
 
 pytestmark = pytest.mark.browser
 
 THEMES = ("light", "dark")
 WIDTHS = (360, 768, 1280)
 # Reached by a form that is sent, by a vendor that sends back, or no page at all.
-NO_PAGE = {"sync", "test", "cancel", "approve", "arrived", "logo", "account"}
+NO_PAGE = {*POST_ONLY, "arrived", "logo", "account"}
 
 
 class Pages(dict[str, str]):
@@ -42,14 +49,42 @@ def pages(place) -> Pages:
         last_error="Xero refused the refresh token: reconnect the connection 'Sydney ledger'.",
     )  # fmt: skip
     make_connection(place.sydney, "mailchimp", "Harbour news", last_sync_at=None)
+    with hub.enter(place.sydney):
+        table = [["aud", "AUD"], ["nzd", "NZD"]]
+        save_field_rules(
+            till,
+            "customers",
+            {
+                "currency": {"transform": "lookup", "source": "currency", "table": table},
+                "phone": {"transform": "formula", "formula": 'join(" ", phone, metadata.extension)', "source": "phone"},
+            },
+        )
     done = make_history(place.sydney, till)
+    with hub.enter(place.sydney):
+        QuarantinedRecord.objects.update(id=done.pk)
+        Merge.objects.create(
+            pk=done.pk, target="members.member", kept_id=done.pk, merged_id=till.pk, label="Ada Lovelace"
+        )
+    make_conflict(place.sydney, till, pk=done.pk)
+    make_conflict(place.sydney, till, field="email", ours="ada@example.org", theirs="lovelace@example.org")
     running = make_run(place.sydney, till, "payouts", state="running", total=5000, fetched=1830, created=1800)
+    plan = stored(created=12, updated=3, quarantined=3)
+    waits = make_run(
+        place.sydney, till, "payouts", state="planned", plan_only=True, plan=plan, finished_at=timezone.now()
+    )
+    with hub.enter(place.sydney), origins.by(origins.of_connection(till.pk), done.pk):
+        party = Party.objects.create(name="Ada Lovelace and Sons Proprietary Limited", email="ada@example.org")
+        Party.objects.update(email="lovelace@example.org", phone="02 9000 0000", status="archived")
     paths = {
         str(route.name): "/marketplace/"
         + str(route.pattern)
-        .replace("<uuid:pk>", str(done.pk if str(route.pattern).startswith("runs/") else till.pk))
+        .replace("<uuid:pk>", str(done.pk if str(route.pattern).startswith(("runs/", "conflicts/")) else till.pk))
         .replace("<slug:slug>", "xero")
+        .replace("<str:target>/<uuid:record_id>", f"finance.party/{party.pk}")
         .replace("<slug:resource>", "customers")
+        .replace("<int:number>", "1")
+        .replace("<uuid:record>", str(done.pk))
+        .replace("<uuid:merge_id>", str(done.pk))
         for route in urlpatterns
         if route.name not in NO_PAGE
     }
@@ -58,6 +93,7 @@ def pages(place) -> Pages:
     found |= {
         "expired": f"/marketplace/connections/{ledger.pk}/",
         "by-key": "/marketplace/providers/stripe/connect/",
+        "planned": f"/marketplace/runs/{waits.pk}/",
         "running": f"/marketplace/runs/{running.pk}/",
         "nothing-found": "/marketplace/?q=zzz",
         "not-there": "/nothing/",
@@ -66,6 +102,8 @@ def pages(place) -> Pages:
         "admin-connection": f"/admin/marketplace/connections/{till.pk}/",
         "admin-connections": "/admin/integrations/connection/",
         "admin-members": "/admin/members/member/",
+        "admin-history": f"/admin/marketplace/records/finance.party/{party.pk}/history/",
+        "admin-undo": f"/admin/marketplace/runs/{done.pk}/undo/",
     }
     return found
 
@@ -115,6 +153,24 @@ def test_axe_finds_nothing(visit, pages):
             for violation in Axe().run(page, context=inside).response["violations"]
         ]
     assert found == []
+
+
+def test_the_editor_of_mappings_is_sound_when_everything_in_it_is_open(visit, pages):
+    page, wrong = visit().page, []
+    for scheme in THEMES:
+        page.emulate_media(color_scheme=scheme)
+        page.goto(pages.url + pages["mapping"])
+        page.evaluate("document.querySelectorAll('details').forEach(closed => closed.open = true)")
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            photograph(page, f"mapping-open-{width}-{scheme}")
+            if page.evaluate("document.documentElement.scrollWidth") > width:
+                wrong.append((scheme, width))
+        wrong += [
+            (scheme, violation["id"], [node["html"][:120] for node in violation["nodes"][:3]])
+            for violation in Axe().run(page).response["violations"]
+        ]
+    assert wrong == []
 
 
 def test_the_doors_are_sound_too(visit, place):

@@ -51,8 +51,14 @@ def _of(*labels: str) -> Callable[[Route, Place], list[Any]]:
 OBJECTS: dict[str, Callable[[Route, Place], list[Any]]] = {
     "connection_id": _of("integrations.Connection"),
     "run_id": _of("integrations.SyncRun"),
+    "set_aside_id": _of("integrations.QuarantinedRecord"),
+    "retry_id": _of("integrations.QuarantineRetry"),
+    "record": _of("integrations.QuarantinedRecord"),
+    "review_id": _of("integrations.MatchReview"),
+    "merge_id": _of("integrations.Merge"),
     "record_id": lambda route, place: [_record(place)],
-    "pk": _of("integrations.Connection", "integrations.SyncRun"),
+    "conflict_id": _of("integrations.Conflict"),
+    "pk": _of("integrations.Connection", "integrations.SyncRun", "integrations.Conflict"),
     "id": _of("auth.User"),
     "object_id": lambda route, place: [place.key(route.model._meta.label)],
 }
@@ -61,10 +67,12 @@ OBJECTS: dict[str, Callable[[Route, Place], list[Any]]] = {
 WORDS: dict[str, Callable[[Route, Place], str]] = {
     "slug": lambda route, place: place.provider,
     "resource": lambda route, place: registry.get(place.provider).resources[0].name,
+    "target": lambda route, place: registry.get(place.provider).resources[0].target,
     "action": lambda route, place: next((a.name for a in registry.get(place.provider).actions), "none"),
     "urn": lambda route, place: "urn:canonical:member:1.0.0",
     "app_label": lambda route, place: "integrations",
     "url": lambda route, place: "nothing/here",
+    "number": lambda route, place: "1",
 }
 
 

@@ -31,6 +31,8 @@ NOW = datetime(2026, 2, 1, 3, 0, tzinfo=UTC)
 # Columns that need more than a text: table and column -> what the canary makes of it.
 SHAPES = {
     "integrations.QuarantinedRecord.reasons": lambda canary: [{"field": "name", "message": canary}],
+    "integrations.QuarantineRetry.wanted": lambda canary: {"message": canary},
+    "integrations.Conflict.part": lambda canary: f'["{canary}"]',
     "integrations.Credential.secret": lambda canary: f'{{"key": "{canary}-secret", "access_token": "{canary}-secret"}}',
     "integrations.Connection.environment": lambda canary: "lab",  # no vendor is asked: there is no lab here
     "hub.ProviderApp.client_id": lambda canary: "known-to-every-browser",  # it stands in the address one signs in at

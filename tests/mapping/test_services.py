@@ -73,7 +73,7 @@ def test_a_deviation_of_one_chapter_is_not_one_of_the_other(ledger, melbourne, s
         ("phone", {"source": "a..b"}, "dotted path"),
         ("phone", {"source": "a b; drop"}, "dotted path"),
         ("phone", {"source": "x" * 201}, "200 characters"),
-        ("phone", {"source": "a,b"}, "made of 1 paths"),
+        ("phone", {"source": "a,b"}, "made of 1 path"),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_sentence_and_nothing_is_saved(ledger, field, change, sentence):
@@ -91,3 +91,66 @@ def test_a_constant_cannot_be_changed(ledger):
 def test_an_unknown_resource_is_a_key_error(ledger):
     with pytest.raises(KeyError):
         services.field_rules(ledger, "shoes")
+
+
+TABLE = [["ACTIVE", "active"], ["GONE", "archived"]]
+LOOKUP = {"transform": "lookup", "source": "status", "table": TABLE}
+
+
+@pytest.mark.parametrize(
+    ("resource", "field", "change", "part", "sentence"),
+    [
+        ("contacts", "phone", {"transform": "magic"}, "transform", "direct, lookup, formula"),
+        ("contacts", "phone", {"direction": "sideways"}, "direction", "both, in, out"),
+        ("contacts", "phone", {"write_out": "twice"}, "write_out", "on the way out"),
+        ("contacts", "name", {"direction": "out"}, "direction", "cannot only go out"),
+        ("tags", "size", {"direction": "out"}, "direction", "would go neither way"),
+        ("contacts", "status", {"transform": "lookup"}, "table", "no row"),
+        ("contacts", "status", {"transform": "lookup", "table": [["A", "x"], ["A", "y"]]}, "table", "two rows"),
+        ("contacts", "status", {**LOOKUP, "source": ""}, "source", "whose values"),
+        ("contacts", "status", {**LOOKUP, "otherwise": ["x"]}, "table", "one value"),
+        ("invoices", "total", {"transform": "lookup", "table": TABLE}, "source", "whose values"),
+        ("contacts", "phone", {"transform": "formula"}, "formula", "is empty"),
+        ("contacts", "phone", {"transform": "formula", "formula": "9**9**9"}, "formula", "powers"),
+        ("contacts", "phone", {"transform": "formula", "formula": "1", "formula_out": "x("}, "formula_out", "be read"),
+        ("contacts", "phone", {"transform": "formula", "formula": "1", "formula_out": "name", "source": ""}, "source", "way out"),
+        ("invoices", "lines", {"transform": "formula", "formula": "lines"}, "transform", "only its path"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_a_transform_is_refused_beside_its_part(ledger, resource, field, change, part, sentence):
+    with pytest.raises(services.MappingRefused) as refused:
+        services.save_field_rules(ledger, resource, {field: change})
+    assert sentence in refused.value.reasons[field]
+    assert refused.value.parts[field] == part
+    assert not FieldMapping.objects.exists()
+
+
+def test_a_table_and_a_formula_are_saved_without_what_they_do_not_use(ledger):
+    formula = {"transform": "formula", "formula": " join(' ', first, last) ", "table": TABLE, "otherwise": "x"}
+    services.save_field_rules(ledger, "contacts", {"status": LOOKUP | {"formula": "1"}, "phone": formula})
+    status, phone = (FieldMapping.objects.get(field=field) for field in ("status", "phone"))
+    assert (status.table, status.formula, status.direction) == (TABLE, "", "both")
+    assert (phone.formula, phone.table, phone.otherwise) == ("join(' ', first, last)", [], None)
+    services.save_field_rules(ledger, "contacts", {"status": {"transform": "direct"}})
+    status.refresh_from_db()
+    assert (status.transform, status.source, status.table) == ("direct", "status", [])
+
+
+def test_the_rules_say_what_is_saved_and_warn_of_what_is_not_sent(ledger):
+    twice = {**LOOKUP, "table": [["A", "active"], ["B", "active"]]}
+    formula = {"transform": "formula", "formula": "name"}
+    services.save_field_rules(ledger, "contacts", {"status": twice, "phone": formula})
+    rules = {rule.field: rule for rule in services.field_rules(ledger, "contacts")}
+    assert rules["status"].table == (("A", "active"), ("B", "active"))
+    assert "could be “A” or “B”" in rules["status"].warnings[0]
+    assert "goes one way" in rules["phone"].warnings[0]
+    services.save_field_rules(
+        ledger, "contacts", {"status": twice | {"direction": "in"}, "phone": formula | {"direction": "in"}}
+    )
+    assert not any(rule.warnings for rule in services.field_rules(ledger, "contacts"))
+
+
+def test_a_field_that_the_provider_only_reads_says_so(ledger):
+    (consents,) = [rule for rule in services.field_rules(ledger, "people") if rule.field == "consents"]
+    assert consents.one_way
+    assert not any(rule.one_way for rule in services.field_rules(ledger, "contacts"))

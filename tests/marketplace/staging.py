@@ -9,7 +9,9 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
 
+from finance.models import Party
 from integrations import hub, roles
+from integrations.conflicts.models import Conflict
 from integrations.connections.models import Connection, Credential
 from integrations.hub.models import Chapter
 from integrations.sync.models import QuarantinedRecord, RecordLink, ResourceState, SyncRun
@@ -98,3 +100,20 @@ def make_history(chapter: Chapter, connection: Connection, runs: int = 3) -> Syn
             reasons=[{"field": "email", "message": "'not an address' is not an e-mail address"}], body="{}",
         )  # fmt: skip
         return made[0]
+
+
+def make_conflict(chapter: Chapter, connection: Connection, **extra) -> Conflict:
+    """An open one about the phone of a party that is here: ours is "ours", theirs "theirs", once "1" was agreed."""
+    now = timezone.now()
+    with hub.enter(chapter):
+        party = Party.objects.create(name="Ada Lovelace", phone="ours")
+        link = RecordLink.objects.create(
+            connection=connection, resource="customers", external_id=f"cus_of_{party.pk}", target="finance.party",
+            record_id=party.pk, content_hash="0" * 32, base={"name": "Ada Lovelace", "phone": "1"},
+            first_seen=now, last_changed=now,
+        )  # fmt: skip
+        values = {
+            "resource": "customers", "target": "finance.party", "record_id": party.pk, "field": "phone", "base": "1",
+            "ours": "ours", "theirs": "theirs", "ours_at": now, "theirs_at": now, "created_at": now, "updated_at": now,
+        }  # fmt: skip
+        return Conflict.objects.create(connection=connection, link=link, **values | extra)

@@ -25,10 +25,11 @@ from integrations.hub.models import (
 from integrations.lab import faults, samples
 from integrations.lab.faults import FREE_TEXT
 from integrations.provider import AuthExpired, Field, Flag, FullComparison, OAuth2, Provider, Resource, SinglePage, dig
+from integrations.sync import undo
 from integrations.sync.engine import run_sync
 from integrations.sync.models import QuarantinedRecord, RecordLink, SyncRun
 from integrations.sync.records import create_record
-from integrations.sync.services import in_order
+from integrations.sync.services import approve, in_order
 from tests.conftest import SLUGS, make_chapters
 from tests.providers.lab_client import LabClient, key_like
 from tests.providers.plainly import canonical
@@ -78,22 +79,24 @@ def here(chapters: dict[str, Chapter]) -> Iterator[Chapter]:
         assert not Connection.objects.exists()
 
 
-def connect(slug: str, kind: str | None = None, who: str = "sydney") -> Connection:
+def connect(slug: str, kind: str | None = None, who: str = "sydney", *, plan_first: bool = False) -> Connection:
+    """What reading does is looked at here: nobody is asked first, unless the test is about that."""
     provider = registry.get(slug)
     auth = provider.auth_of(kind) if kind else provider.auths[0]
     if isinstance(auth, OAuth2):
-        return sign_in(provider, who)
+        return sign_in(provider, who, plan_first=plan_first)
     fields = {"key": key_like(auth.pattern, who)}
     return services.connect_with_secret(
-        provider=slug, name=f"{who} {slug}", auth_kind=auth.kind, fields=fields, environment="lab"
-    )
+        provider=slug, name=f"{who} {slug}", auth_kind=auth.kind, fields=fields, environment="lab",
+        plan_first=plan_first,
+    )  # fmt: skip
 
 
-def sign_in(provider: Provider, who: str) -> Connection:
+def sign_in(provider: Provider, who: str, *, plan_first: bool = False) -> Connection:
     browser = secrets.token_urlsafe(32)
     address = services.begin_oauth(
         provider=provider.slug, name=f"{who} {provider.slug}", environment="lab", user=None, browser=browser,
-        return_to="/marketplace/", write=True,
+        return_to="/marketplace/", write=True, plan_first=plan_first,
     )  # fmt: skip
     brought = requests.get(f"{address}&auto=1&login={who}", allow_redirects=False, timeout=10).headers["Location"]
     connection = services.finish_oauth(params=dict(parse_qsl(urlsplit(brought).query)), browser=browser)
@@ -151,6 +154,31 @@ def test_everything_arrives_once_and_a_second_run_changes_nothing(slug: str, kin
     assert all(
         run.unchanged == run.fetched >= expected(slug, provider.resource(name), lab) for name, run in whole.items()
     )
+
+
+@pytest.mark.parametrize("slug", PROVIDERS)
+def test_the_plan_of_a_first_sync_counts_what_it_then_brings_and_an_undo_takes_all_of_it_back(
+    slug: str, here: Chapter, lab: Lab
+):
+    connection = connect(slug, plan_first=True)
+    plans = synced(connection)
+    assert {run.state for run in plans.values()} == {State.PLANNED}
+    assert not RecordLink.objects.exists()
+    for run in plans.values():
+        approve(run)
+    runs = synced(connection)
+    for name, run in runs.items():
+        assert run.state == State.SUCCEEDED
+        counted = plans[name].plan["counts"]
+        # Two of their records that are one of ours are found to be only when the first of them is here.
+        assert (counted["created"] + counted["updated"] + counted["unchanged"], counted["quarantined"]) == (
+            run.created + run.updated + run.unchanged, run.quarantined,
+        ), name  # fmt: skip
+    for run in reversed(runs.values()):
+        if not undo.refusal(run):
+            assert undo.carry_out(undo.begin(run)).state == State.SUCCEEDED, run.resource
+    for model in {targets.get(resource.target).model for resource in registry.get(slug).resources}:
+        assert not model.objects.exists(), model
 
 
 @pytest.mark.parametrize("slug", PROVIDERS)

@@ -205,6 +205,38 @@ def test_the_idempotency_header_is_the_vendors(slug: str, name: str):
 
 
 @needs_contracts
+@pytest.mark.parametrize(("slug", "name"), [(s, n) for s, n in WRITES if registry.get(s).resource(n).write.batch > 1])
+def test_a_call_of_many_is_one_the_vendor_takes(slug: str, name: str):
+    """Its parameters, the key in each changed record, and where a refusal of one says why."""
+    _, resource = declared(slug, name)
+    write, record = resource.write, samples.of(slug).records(resource)[-1]
+    one = outward(resource, inward(resource, record))
+    for declaration, element in (
+        (write.create, one),
+        (write.update_all, {**one, resource.key: dig(record, resource.key)}),
+    ):
+        method, path = declaration.split(" ")
+        known = of(slug).parameters(method, path, "query")
+        assert set(write.batch_params) <= set(known)
+        assert all(of(slug).accepts(known[one]["schema"], typed(said)) for one, said in write.batch_params.items())
+        assert write.idempotency.lower() in of(slug).parameters(method, path, "header")
+        assert not refused(of(slug).body(method, path), {write.wrap: [element, element]})
+        assert of(slug).names(of(slug).answer_schema(method, path), f"{write.wrap}.0.{write.refused}")
+
+
+@needs_contracts
+@pytest.mark.parametrize(("slug", "name"), [(s, n) for s, n in WRITES if registry.get(s).resource(n).write.find])
+def test_what_was_not_answered_is_looked_for_as_the_vendor_lets_us(slug: str, name: str):
+    _, resource = declared(slug, name)
+    find = resource.write.find
+    assert set(find.params) <= set(of(slug).parameters("GET", resource.path, "query"))
+    sent = outward(resource, inward(resource, samples.of(slug).records(resource)[-1]))
+    assert any(dig(sent, path) for path in find.equal), "what is sent says nothing it could be recognised by"
+    schema = of(slug).answer_schema("GET", resource.path)
+    assert all(of(slug).names(schema, f"{resource.records}.0.{path}") for path in find.equal)
+
+
+@needs_contracts
 @pytest.mark.parametrize("slug", CONTRACTS)
 def test_the_account_and_the_test_are_asked_for_where_they_are(slug: str):
     provider, known = registry.get(slug), samples.of(slug)

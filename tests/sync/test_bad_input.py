@@ -185,7 +185,7 @@ def test_a_bad_change_leaves_the_good_record_as_it_was(ledger, vendor):
         (Reply({}, 500), "fault of its own (500)"),
         (Reply({}, 403), "refused the request (403)"),
         (Reply({}, 401), "reconnect the connection 'Ledger'"),
-        (Reply({}, 429, {"Retry-After": "90"}), "Run it again in 2 minutes"),
+        (Reply({}, 429, {"Retry-After": "90"}), "read so far. Run it again after "),
     ],
 )
 def test_a_failed_answer_names_chapter_connection_and_resource_and_deletes_nothing(ledger, vendor, fault, sentence):

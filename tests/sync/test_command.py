@@ -79,8 +79,11 @@ def test_approval_lets_deletions_through(two, vendor):
     vendor.lists("/offsets", [contact(1), contact(2)])
     sync("sydney", "testbook", "offsets")
     vendor.lists("/offsets", [contact(1)])
-    sync("sydney", "testbook", "offsets")
+    with pytest.raises(CommandError, match="waits for approval"):
+        sync("sydney", "testbook", "offsets")
     assert "nothing was deleted" in sync.said
+    assert "offsets, deleted there: Contact 2" in sync.said
+    assert "created=0 updated=0 unchanged=1 " in sync.said
     sync("sydney", "testbook", "offsets", "--approve")
     assert "1 deleted there" in sync.said
 
@@ -136,3 +139,43 @@ def test_what_is_being_read_already_is_not_read_twice(two, vendor):
     sync("sydney", "testbook", "contacts")
     with hub.enter(two):
         assert sorted(SyncRun.objects.values_list("state", flat=True)) == ["failed", "succeeded"]
+
+
+def test_a_first_sync_shows_its_plan_and_exits_three_until_it_is_approved(two, vendor):
+    with hub.enter(two):
+        Connection.objects.update(plan_first=True)
+    vendor.lists("/contacts", [contact(1), contact(2, status="LOST")])
+    with pytest.raises(CommandError, match="waits for approval") as waits:
+        sync("sydney", "testbook", "contacts")
+    assert waits.value.returncode == 3
+    lines = sync.said.splitlines()
+    with hub.enter(two):
+        assert lines[-1] == f"plan={SyncRun.objects.get().pk}"
+        assert not Party.objects.exists()
+    assert lines[-2].startswith("created=0 updated=0 ")
+    assert "contacts, new: Contact 1" in sync.said
+    assert "set aside: 1 because status: " in sync.said
+    assert sync("sydney", "testbook", "contacts", "--approve")[-1].startswith("created=1 ")
+    with hub.enter(two):
+        assert SyncRun.objects.order_by("created_at")[0].decision == "approved"
+    assert sync("sydney", "testbook", "contacts")[-1].startswith("created=0 ")
+
+
+def test_plans_are_approved_by_their_ids(two, vendor):
+    with hub.enter(two):
+        Connection.objects.update(plan_first=True)
+    vendor.lists("/contacts", [contact(1)])
+    vendor.lists("/lists", [{"id": "news", "name": "News"}])
+    vendor.lists("/lists/news/people", [])
+    with pytest.raises(CommandError):
+        sync("sydney", "testbook")
+    ids = dict(zip([line.partition(":")[0] for line in sync.said.splitlines()[:10]],
+                   sync.said.splitlines()[-1].removeprefix("plan=").split(","), strict=True))  # fmt: skip
+    with pytest.raises(CommandError, match="Approve Lists first"):
+        sync("sydney", "testbook", "--approve", ids["people"])
+    both = f"{ids['people']},{ids['lists']}"
+    assert [line.partition(":")[0] for line in sync("sydney", "testbook", "--approve", both)[:2]] == ["lists", "people"]
+    with pytest.raises(CommandError, match="No plan 123 of 'Ledger' waits"):
+        sync("sydney", "testbook", "--approve", "123")
+    with hub.enter(two):
+        assert not Party.objects.exists()

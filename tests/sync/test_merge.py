@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from finance.models import Invoice, InvoiceLine, Party
+from integrations.changes.origins import by
 from integrations.mapping.services import save_field_rules
 from integrations.sync.engine import run_sync
 from integrations.sync.models import RecordLink
@@ -110,8 +111,10 @@ RULES = [
     ("ours", "always", "ours", "2", "ours"),
     ("ours", "always", None, "2", "2"),  # not changed here
     ("ours", "always", "", "2", "2"),  # blanked here
-    ("newest", "always", "ours", "2", "2"),
-    ("ask", "always", "ours", "2", "2"),
+    ("newest", "always", "ours", "2", "ours"),  # changed here after they say they changed it
+    ("ask", "always", "ours", "2", "ours"),  # until a person decides
+    ("ask", "always", "2", "2", "2"),  # the same on both sides
+    ("ask", "always", None, "2", "2"),
     ("theirs", "if_empty", "ours", "2", "ours"),
     ("theirs", "if_empty", "", "2", "2"),
     ("theirs", "never", None, "2", "1"),
@@ -127,7 +130,8 @@ def test_a_fields_rule_decides(ledger, synced, rule):
     save_field_rules(ledger, "contacts", {"phone": {"owner": owner, "write": write}})
     again(ledger)
     if ours is not None:
-        Party.objects.update(phone=ours)
+        with by("user:7"):
+            Party.objects.update(phone=ours)
     synced["contacts"]["phone"] = theirs
     synced["contacts"]["first"] = "Changed"
     again(ledger)

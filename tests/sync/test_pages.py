@@ -120,6 +120,16 @@ def test_a_short_page_is_no_end_where_a_total_says_more(door, vendor):
     assert ids(read(door, Offset(size=100, total="total"))) == ALL
 
 
+def test_a_page_that_shows_its_records_twice_leaves_none_out(door, vendor):
+    def route(asked):
+        start = int(asked.query["offset"])
+        page = RECORDS[start : start + 2]
+        return Reply({"items": [*page, *page, *page] if start == 2 else page, "total": 7})
+
+    vendor.routes["/things"] = route
+    assert set(ids(read(door, Offset(size=2, total="total")))) == set(ALL)
+
+
 def test_since_is_sent_as_header_or_parameter_on_every_page(door, vendor):
     vendor.lists("/things", RECORDS)
     for cursor in (Cursor(field="updated", header="If-Modified-Since"), Cursor(field="updated", param="since")):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
+import time
+from datetime import timedelta
 
 import pytest
 from django.db import connection as database
@@ -123,6 +126,35 @@ def test_a_place_the_vendor_no_longer_knows_is_given_up_for_the_beginning(ledger
     assert run_sync(ledger, "contacts").state == "failed"
 
 
+def an_hour_goes_by():
+    state = ResourceState.objects.get()
+    state.position["kept"] = (timezone.now() - timedelta(hours=1)).isoformat()
+    state.save()
+
+
+def test_a_list_that_moved_while_nobody_read_it_is_read_from_its_beginning(ledger, vendor, every_page):
+    """The first record was changed and is now the last: what page 2 began with is on page 1."""
+    records = [contact(n) for n in range(8)]
+    vendor.lists("/contacts", records)
+    vendor.faults = [None, Reply({}, 500)]
+    run_sync(ledger, "contacts")
+    an_hour_goes_by()
+    records.append(records.pop(0) | {"updated": "2026-02-01T00:00:00Z"})
+    run = run_sync(ledger, "contacts")
+    assert (run.state, Party.objects.count()) == ("succeeded", 8)
+    assert pages(vendor) == ["1", "2", "1", "1", "2", "3"]
+
+
+def test_a_list_that_is_as_it_was_is_gone_on_with_after_any_pause(ledger, vendor, every_page):
+    vendor.lists("/contacts", [contact(n) for n in range(8)])
+    vendor.faults = [None, None, Reply({}, 500)]
+    run_sync(ledger, "contacts")
+    an_hour_goes_by()
+    run = run_sync(ledger, "contacts")
+    assert (run.state, run.created, Party.objects.count()) == ("succeeded", 2, 8)
+    assert pages(vendor) == ["1", "2", "3", "2", "3"]
+
+
 def test_a_pause_the_vendor_asks_for_leaves_the_run_running(ledger, vendor, every_page):
     vendor.lists("/contacts", [contact(n) for n in range(8)])
     vendor.faults = [None, Reply({}, 429, {"Retry-After": "300"})]
@@ -132,7 +164,8 @@ def test_a_pause_the_vendor_asks_for_leaves_the_run_running(ledger, vendor, ever
     assert paused.value.retry_after == 300
     run.refresh_from_db()
     assert (run.state, run.created, run.finished_at) == ("running", 3, None)
-    assert "It goes on in 5 minutes" in run.message
+    assert re.search(r"3 read; it goes on at \d\d:\d\d, where it stopped", run.message)
+    assert timedelta(minutes=4) < run.resumes_at - timezone.now() < timedelta(minutes=6)
     work = Work()
     run = run_sync(ledger, "contacts", run=SyncRun.objects.get(), work=work)
     assert (run.state, run.created, run.fetched, work.completed) == ("succeeded", 8, 8, 1)
@@ -248,6 +281,14 @@ def test_a_pause_is_forgotten_when_the_run_goes_on(ledger, vendor):
     assert said == [""]
 
 
+def until(true) -> None:
+    for _ in range(1000):
+        if true():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it never came")
+
+
 @pytest.mark.parametrize("where", ["page", "write"])
 def test_a_killed_worker_leaves_whole_batches_and_the_next_goes_on(committed, vendor, where):
     reached, go_on = threading.Event(), threading.Event()
@@ -268,11 +309,13 @@ def test_a_killed_worker_leaves_whole_batches_and_the_next_goes_on(committed, ve
         command, stdout=subprocess.PIPE, env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.test"}, text=True
     ) as child:
         assert reached.wait(20) if where == "page" else child.stdout.readline() == "writing\n"
+        with hub.enter(committed["sydney"]):
+            until(RecordLink.objects.exists)  # the second page is asked for while the first is written
         child.send_signal(signal.SIGKILL)
     go_on.set()
     with hub.enter(committed["sydney"]):
         assert Party.objects.count() == RecordLink.objects.count() == 3
-        assert ResourceState.objects.get().position["place"] == {"next": 2}
+        assert ResourceState.objects.get().position["place"]["next"] == 2
         vendor.asked.clear()
         run = run_sync(Connection.objects.get(), "contacts", run=SyncRun.objects.get())
         assert (run.state, run.created, run.fetched) == ("succeeded", 8, 8), run.message

@@ -12,7 +12,7 @@ from finance.models import Invoice, Party
 from integrations import hub
 from integrations.connections.models import Connection
 from integrations.connections.signals import connected, disconnected
-from integrations.hub.jobs import Fail, Retry, Work, claims, dead_letters, sweep, worker
+from integrations.hub.jobs import Fail, LeaseLost, Retry, Work, claims, dead_letters, sweep, worker
 from integrations.hub.models import Chapter, Due, Job
 from integrations.sync import pull, services, tasks
 from integrations.sync.engine import run_sync
@@ -305,6 +305,17 @@ def test_a_stopped_run_whose_worker_died_is_not_begun_anew(ledger, vendor):
     sweep.take_back()
     work_on_the_next()
     assert (SyncRun.objects.get().state, vendor.asked, jobs().get().state) == ("cancelled", [], "done")
+
+
+def test_a_worker_that_slept_through_its_lease_begins_no_run_of_its_own(ledger, vendor):
+    """Nobody would ever go on with it: its job is done."""
+    vendor.lists("/contacts", [contact(1)])
+    services.request_sync(ledger, "contacts")
+    slept = claim(jobs().get())
+    carry_out(jobs().get())
+    with pytest.raises(LeaseLost):
+        tasks.run(slept)
+    assert list(SyncRun.objects.values_list("state", flat=True)) == ["succeeded"]
 
 
 def test_a_connection_that_is_cut_while_it_is_read_leaves_a_stopped_run_and_no_error(ledger, vendor):

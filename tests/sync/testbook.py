@@ -61,6 +61,8 @@ PERSON = Mapping(
     Field("member_number", "member_no", convert.text),
     Field("phone", "phone", convert.text),
     Field("birth_date", "born", convert.day),
+    Field("address", ("street", "postcode"), Converter(lambda street, postcode: street and {
+        "lines": [street], "postcode": postcode})),
     Field("tags", "tags"),
     Field("consents", ("list", "state"), Converter(lambda key, state: state and [
         {"channel": "email", "purpose": f"newsletter:{key}", "state": state}])),

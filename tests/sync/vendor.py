@@ -105,7 +105,10 @@ class TinyDoor:
 
     def fetch(self, method, url_or_path, *, params=None, json=None, form=None, headers=None) -> TinyAnswer:
         url = url_or_path if "://" in url_or_path else f"{self.base_url}{url_or_path}"
-        answer = self.session.request(method, url, params=params, json=json, data=form, headers=headers, timeout=10)
+        try:
+            answer = self.session.request(method, url, params=params, json=json, data=form, headers=headers, timeout=10)
+        except requests.RequestException:
+            raise Temporary("Testbook broke off.", outcome_unknown=method != "GET") from None
         if answer.status_code == 401:
             raise AuthExpired(f"Testbook refused the token: reconnect the connection '{self.connection.name}'.")
         if answer.status_code == 429:

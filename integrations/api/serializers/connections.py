@@ -20,7 +20,7 @@ class ConnectionSerializer(serializers.ModelSerializer):
         model = Connection
         fields = (
             "id", "url", "provider", "name", "environment", "status", "status_since", "auth_kind", "account_id",
-            "account_name", "last_sync_at", "last_error", "connected_at", "created_at", "updated_at",
+            "account_name", "plan_first", "last_sync_at", "last_error", "connected_at", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -55,6 +55,9 @@ class ConnectSerializer(ReconnectSerializer):
     )
     environment = serializers.ChoiceField(choices=Environment.choices, default=Environment.LIVE)
     account_id = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+    plan_first = serializers.BooleanField(
+        default=True, help_text="The first sync of each resource is a plan that waits for approval; see `plans`."
+    )
 
 
 class AuthorizeSerializer(serializers.Serializer):
@@ -74,6 +77,9 @@ class ReauthorizeQuerySerializer(serializers.Serializer):
 class AuthorizeQuerySerializer(ReauthorizeQuerySerializer):
     name = serializers.CharField(max_length=100, required=False, help_text="The vendor's name when absent.")
     environment = serializers.ChoiceField(choices=Environment.choices, default=Environment.LIVE)
+    plan_first = serializers.BooleanField(
+        default=True, help_text="The first sync of each resource is a plan that waits for approval."
+    )
 
 
 class CallbackQuerySerializer(serializers.Serializer):
@@ -91,7 +97,7 @@ class TestResultSerializer(serializers.Serializer):
 class ResourceStateSerializer(serializers.ModelSerializer):
     class Meta:
         model = ResourceState
-        fields = ("resource", "enabled", "cursor", "last_complete_at", "last_error")
+        fields = ("resource", "enabled", "sends", "creates", "cursor", "last_complete_at", "last_error")
         read_only_fields = fields
 
 

@@ -38,15 +38,16 @@ class Sync(ConnectionView):
         tag="Sync",
         request=SyncRequestSerializer,
         responses={202: (RunsSerializer, {"runs": [examples.RUN]})},
-        sent={"full": False},
+        sent={"full": False, "plan": False},
     )
     def post(self, request: Request, **kwargs: Any) -> Response:
         return self._queue(request, None)
 
     def _queue(self, request: Request, resource: str | None) -> Response:
-        full = body(SyncRequestSerializer, request)["full"]
+        asked = body(SyncRequestSerializer, request)
+        wish = {"full": asked["full"], "plan_only": asked["plan"]}
         runs = services.request_sync(
-            self.live_connection(), resource, full=full, trigger=SyncRun.Trigger.API, user=person(request)
+            self.live_connection(), resource, **wish, trigger=SyncRun.Trigger.API, user=person(request)
         )
         return Response(RunsSerializer({"runs": runs}).data, status=202)
 
@@ -76,7 +77,12 @@ class SyncStatus(ConnectionView):
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         states = {state.resource: state for state in ResourceState.objects.filter(connection=self.connection)}
-        newest = SyncRun.objects.filter(connection=self.connection).order_by("resource", "-pk").distinct("resource")
+        newest = (
+            SyncRun.objects.filter(connection=self.connection)
+            .defer("plan")
+            .order_by("resource", "-pk")
+            .distinct("resource")
+        )
         runs = {run.resource: run for run in newest}
         resources = []
         for resource in self.provider.resources:
@@ -99,7 +105,7 @@ class SyncLogs(ConnectionView):
         responses={200: (RunPageSerializer, examples.page(examples.RUN))},
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
-        rows = SyncRun.objects.filter(connection=self.connection, **query(RunQuerySerializer, request))
+        rows = SyncRun.objects.filter(connection=self.connection, **query(RunQuerySerializer, request)).defer("plan")
         return Response(page_of_rows(request, rows, _show, newest_first=True))
 
 

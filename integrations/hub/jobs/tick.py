@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import connection, transaction
 
-from . import backlog, nudges, schedule, sweep
+from . import backlog, nudges, regular, schedule, sweep
 
 log = logging.getLogger(__name__)
 TICK = "hub.tick"
@@ -25,7 +25,7 @@ def tick() -> bool:
     """Fire the tick unless it has fired for this moment already; several beats are harmless. True when it was ours."""
     if not claim_fire(TICK, timedelta(seconds=settings.JOB_TICK_SECONDS)):
         return False
-    for step in (sweep.take_back, sweep.bury_orphans, schedule.turn_into_jobs, republish, sweep.prune):
+    for step in (sweep.take_back, sweep.bury_orphans, schedule.turn_into_jobs, wish_regularly, republish, sweep.prune):
         _take(step)
     return True
 
@@ -35,6 +35,11 @@ def claim_fire(name: str, every: timedelta) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM_FIRE, [name, every])
         return bool(cursor.rowcount)
+
+
+def wish_regularly() -> int:
+    """What every chapter needs again and again, where its time has come."""
+    return sum(regular.wish(kind) for kind, every in regular.known().items() if claim_fire(f"every.{kind}", every))
 
 
 def republish() -> int:

@@ -22,6 +22,8 @@ from integrations.hub.models import Chapter
 from integrations.hub.models.providers import Environment
 from integrations.management.commands.createchapter import create
 from integrations.roles import ROLES
+from integrations.sync import services as syncing
+from integrations.sync import waiting
 from integrations.sync.models import SyncRun
 
 PASSWORD = "chapterhouse-demo"  # noqa: S105 printed on the screen: the demo's own
@@ -34,7 +36,7 @@ CHAPTERS = {
         "timezone": "Australia/Melbourne",
     },
 }
-PATIENCE = 120  # seconds the first sync may take
+PATIENCE = 240  # seconds the first sync may take
 
 
 class Command(BaseCommand):
@@ -62,15 +64,20 @@ class Command(BaseCommand):
             signal.sigwait({signal.SIGTERM, signal.SIGINT})
 
     def wait_for_first_sync(self, slug: str) -> Counter[str]:
+        """First the plans, which the demo says yes to as a person would; then what they bring."""
         until = time.monotonic() + PATIENCE
         while True:
             with hub.enter(slug):
-                runs = list(SyncRun.objects.all())
-            waiting = [run for run in runs if run.state in (SyncRun.State.QUEUED, SyncRun.State.RUNNING)]
-            if runs and not waiting:
+                approve_first_plans(slug)
+                runs = list(SyncRun.objects.filter(decision="", connection__name__in=names(slug)))
+            unfinished = [run for run in runs if run.state in syncing.UNFINISHED]
+            planned = [run for run in runs if run.state == SyncRun.State.PLANNED and run.plan_only]
+            if runs and not unfinished and not planned:
                 break
             if time.monotonic() > until:
-                raise CommandError(f"The first sync of {slug} did not finish: {len(waiting)} runs are still waiting.")
+                raise CommandError(
+                    f"The first sync of {slug} did not finish: {len(unfinished)} runs are still waiting."
+                )
             time.sleep(0.3)
         failed = [f"{run.resource}: {run.message}" for run in runs if run.state == SyncRun.State.FAILED]
         if failed:
@@ -93,6 +100,19 @@ class Command(BaseCommand):
             f"  Password of every login: {PASSWORD}",
         ]
         self.stdout.write("\n".join(lines))
+
+
+def names(slug: str) -> tuple[str, str, str]:
+    """The demo's own connections. What somebody else connected here is theirs to decide about."""
+    return f"{slug.title()} ledger", "Card payments", "Newsletter"
+
+
+def approve_first_plans(slug: str) -> None:
+    """Say yes to the first plans of every connection of the demo's that has planned all it reads."""
+    for connection in Connection.objects.filter(status=Connection.Status.CONNECTED, name__in=names(slug)):
+        if not SyncRun.objects.filter(connection=connection, state__in=syncing.UNFINISHED).exists():
+            for run in waiting.first(waiting.runs(connection)):
+                syncing.approve(run)
 
 
 def wait_for(url: str) -> None:
@@ -128,13 +148,14 @@ def make_users(slug: str) -> None:
 
 def connect_all(slug: str) -> None:
     """Xero through its authorisation page, Stripe and Mailchimp by key: as a person would."""
+    ledger, cards, newsletter = names(slug)
     connected = set(Connection.objects.values_list("provider", flat=True))
     if "xero" not in connected:
-        connect_by_oauth("xero", f"{slug.title()} ledger", slug)
+        connect_by_oauth("xero", ledger, slug)
     if "stripe" not in connected:
-        connect_by_key("stripe", "Card payments", f"rk_test_{slug}Demo0000000000000000")
+        connect_by_key("stripe", cards, f"rk_test_{slug}Demo0000000000000000")
     if "mailchimp" not in connected:
-        connect_by_key("mailchimp", "Newsletter", f"{slug:0<32}-us1")
+        connect_by_key("mailchimp", newsletter, f"{slug:0<32}-us1")
 
 
 def connect_by_key(provider: str, name: str, key: str) -> None:

@@ -32,6 +32,12 @@ class ConnectForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     environment = forms.ChoiceField(label="Connect to", widget=forms.RadioSelect)
+    plan_first = forms.BooleanField(
+        required=False,
+        initial=True,
+        label="Show me the plan before anything is written",
+        help_text="The first sync only counts and shows what it would bring. You say yes or no.",
+    )
 
     def __init__(
         self, *args: Any, provider: Provider, auth: Auth, connection: Connection | None, **kwargs: Any
@@ -39,13 +45,14 @@ class ConnectForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.provider, self.auth, self.connection = provider, auth, connection
         if connection:
-            del self.fields["name"], self.fields["environment"]
+            del self.fields["name"], self.fields["environment"], self.fields["plan_first"]
         else:
             self.fields["name"].initial = _free_name(provider)
             self._offer_environments()
         if auth.kind != "oauth2":
             for declared in services.credential_fields(provider.slug, auth.kind):
                 self.fields[_PREFIX + declared["name"]] = _credential_field(declared)
+        self.order_fields([name for name in self.fields if name != "plan_first"])  # that one comes last
 
     def _offer_environments(self) -> None:
         """Sample data only where a lab runs; without it there is nothing to choose."""
@@ -75,6 +82,11 @@ class ConnectForm(forms.Form):
         if self.connection:
             return self.connection.environment
         return self.cleaned_data.get("environment") or Environment.LIVE
+
+    @property
+    def plans_first(self) -> bool | None:
+        """None for a connection there is: it stays as it is."""
+        return None if self.connection else self.cleaned_data["plan_first"]
 
     @property
     def credential(self) -> dict[str, str]:

@@ -117,6 +117,7 @@ def _connect_with(request: HttpRequest, form: ConnectForm) -> HttpResponse | Non
             environment=form.chosen_environment,
             user=request.user,
             connection=form.connection,
+            plan_first=form.plans_first,
         )
     except ConnectError as error:
         form.refuse(str(error), error.fields)
@@ -141,6 +142,7 @@ def _leave_for(request: HttpRequest, form: ConnectForm) -> HttpResponse | None:
             browser=browser,
             return_to=here(request).url("arrived", form.provider.slug),
             connection=form.connection,
+            plan_first=form.plans_first,
         )
     except ConnectError as error:
         form.refuse(str(error), error.fields)
@@ -156,7 +158,8 @@ def _connected(request: HttpRequest, connection: Connection) -> HttpResponse:
         return redirect(face.url("account", connection.pk))
     if connection.status == Connection.Status.CONNECTED:
         named = f" to {connection.account_name}" if connection.account_name else ""
-        messages.success(request, f"“{connection.name}” is connected{named}. A first sync has begun.")
+        begun = "Its first sync is being planned." if connection.plan_first else "A first sync has begun."
+        messages.success(request, f"“{connection.name}” is connected{named}. {begun}")
     return redirect(face.url("connection", connection.pk))
 
 

@@ -15,13 +15,14 @@ from integrations import roles
 from integrations.connections import services
 from integrations.connections.models import Connection
 from integrations.connections.settings import SettingsRefused, chosen_settings, save_settings
-from integrations.marketplace import access, facts
+from integrations.marketplace import access
 from integrations.marketplace.faces import here, show, wants_part
-from integrations.marketplace.forms import MappingForm, SchemaForm
+from integrations.marketplace.forms import SchemaForm
 from integrations.marketplace.health import health
 from integrations.marketplace.summaries import summary, with_activity
 from integrations.provider import Provider
 from integrations.sync import services as syncing
+from integrations.sync import waiting
 from integrations.sync.models import RecordLink, SyncRun
 
 from .connect import needs_account
@@ -42,6 +43,7 @@ def connection(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_connect": roles.may(request.user, "connect", provider),
         "may_sync": roles.may(request.user, "sync", provider) and live.connection.status == Connection.Status.CONNECTED,
         "needs_account": needs_account(live.connection),
+        "waiting": waiting.count(live.connection),
     }
     template = "marketplace/_connection_live.html" if wants_part(request) else "marketplace/connection.html"
     return show(request, template, context)
@@ -50,14 +52,14 @@ def connection(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def runs(request: HttpRequest, pk: UUID) -> HttpResponse:
     found, provider = access.connection_or_404(request, pk)
-    history = SyncRun.objects.filter(connection=found).select_related("triggered_by")
+    history = SyncRun.objects.filter(connection=found).select_related("triggered_by").defer("plan")
     page = Paginator(history, RUNS_PER_PAGE).get_page(request.GET.get("page"))
     return show(request, "marketplace/runs.html", {"connection": found, "provider": provider, "page": page})
 
 
 @require_POST
 def sync(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Read one resource or all; with `full`, everything again and not only what changed."""
+    """Read one resource or all; with `full`, everything again and not only what changed; with `plan`, only to show it."""
     found, provider = access.connection_or_404(request, pk, "sync")
     face, resource = here(request), request.POST.get("resource") or None
     if resource and resource not in {declared.name for declared in provider.resources}:
@@ -65,9 +67,12 @@ def sync(request: HttpRequest, pk: UUID) -> HttpResponse:
     if found.status != Connection.Status.CONNECTED:
         messages.error(request, f"“{found.name}” is not connected, so nothing can be read. Reconnect it first.")
         return redirect(face.url("connection", found.pk))
-    started = syncing.request_sync(found, resource, full="full" in request.POST, trigger="person", user=request.user)
+    wish = {"full": "full" in request.POST, "plan_only": "plan" in request.POST}
+    started = syncing.request_sync(found, resource, **wish, trigger="person", user=request.user)
     if len(started) == 1:
         return redirect(face.url("run", started[0].pk))
+    if wish["plan_only"]:
+        return redirect(face.url("plan", found.pk))
     messages.success(request, f"Syncing {len(started)} kinds of record from {provider.name}.")
     return redirect(face.url("connection", found.pk))
 
@@ -99,35 +104,6 @@ def settings(request: HttpRequest, pk: UUID) -> HttpResponse:
             return redirect(here(request).url("connection", found.pk))
     context = {"connection": found, "provider": provider, "form": form}
     return show(request, "marketplace/settings.html", context, status=422 if form.is_bound else 200)
-
-
-@require_safe
-def mappings(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Which of their fields becomes which of ours, for every resource."""
-    found, provider = access.connection_or_404(request, pk)
-    tables = [(declared, facts.becomes(declared), facts.rule_rows(found, declared)) for declared in provider.resources]
-    context = {
-        "connection": found,
-        "provider": provider,
-        "tables": tables,
-        "may_connect": roles.may(request.user, "connect", provider),
-    }
-    return show(request, "marketplace/mappings.html", context)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def mapping(request: HttpRequest, pk: UUID, resource: str) -> HttpResponse:
-    """Change how the fields of one resource are taken."""
-    found, provider = access.connection_or_404(request, pk, "connect")
-    declared = next((one for one in provider.resources if one.name == resource), None)
-    if declared is None:
-        raise Http404("No such resource")
-    form = MappingForm(request.POST if request.method == "POST" else None, connection=found, resource=declared)
-    if request.method == "POST" and form.is_valid() and form.save():
-        messages.success(request, "Field mapping saved. The next sync looks at every record again with it.")
-        return redirect(here(request).url("mappings", found.pk))
-    context = {"connection": found, "provider": provider, "resource": declared, "form": form}
-    return show(request, "marketplace/mapping.html", context, status=422 if form.is_bound else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,4 +1,4 @@
-from integrations.provider import ApiKey, Field, FullComparison, Mapping, Provider, RateLimit, Resource, convert
+from integrations.provider import ApiKey, Field, FullComparison, Mapping, Provider, RateLimit, Resource, Write, convert
 
 provider = Provider(
     slug="tillstream",
@@ -22,6 +22,7 @@ provider = Provider(
             key="id",
             target="finance.party",
             deletes=FullComparison(),
+            write=Write(create="POST /customers", update="POST /customers/{key}", empty=""),
             mapping=Mapping(Field("name", "name", convert.text), Field("email", "email", convert.lower)),
         ),
         Resource(

@@ -1,0 +1,69 @@
+"""What answers look like, for the API's description. Checked against their schemas by the tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .connections import (
+    ACCOUNTS,
+    AUTHORIZE,
+    CONNECTION,
+    CONNECTION_STATUS,
+    INTEGRATION,
+    INTEGRATION_DETAIL,
+    SETTINGS,
+    TEST_RESULT,
+)
+from .mappings import (
+    DEVIATIONS,
+    MAPPING_COMPARED,
+    MAPPING_PREVIEW,
+    MAPPING_TRIED,
+    MAPPING_VERSION,
+    MAPPINGS,
+    STATUS_TABLE,
+)
+from .records import (
+    ACTION,
+    ACTION_ANSWER,
+    CANONICAL_SCHEMA,
+    CANONICAL_SCHEMAS,
+    CONFLICT,
+    DECIDED,
+    DECIDED_CONFLICT,
+    DECISIONS,
+    DUPLICATE,
+    DUPLICATE_DECIDED,
+    MERGE,
+    MERGE_PREVIEW,
+    RECORD,
+)
+from .syncing import (
+    CHANGE,
+    DRIFT,
+    OUTGOING,
+    OUTGOING_DETAIL,
+    PLAN,
+    REASON_COUNTS,
+    RETRY,
+    RUN,
+    SCHEDULE,
+    SET_ASIDE,
+    SET_ASIDE_RECORD,
+    SYNC_STATUS,
+    UNDO,
+    WRITE,
+)
+
+__all__ = [
+    "ACCOUNTS", "ACTION", "ACTION_ANSWER", "AUTHORIZE", "CANONICAL_SCHEMA", "CANONICAL_SCHEMAS", "CHANGE", "CONFLICT",
+    "CONNECTION", "CONNECTION_STATUS", "DECIDED", "DECIDED_CONFLICT", "DECISIONS", "DEVIATIONS", "DRIFT", "DUPLICATE",
+    "DUPLICATE_DECIDED", "INTEGRATION", "INTEGRATION_DETAIL", "MAPPINGS", "MAPPING_COMPARED", "MAPPING_PREVIEW",
+    "MAPPING_TRIED", "MAPPING_VERSION", "MERGE", "MERGE_PREVIEW", "OUTGOING", "OUTGOING_DETAIL", "PLAN",
+    "REASON_COUNTS", "RECORD", "RETRY", "RUN", "SCHEDULE", "SETTINGS", "SET_ASIDE", "SET_ASIDE_RECORD", "STATUS_TABLE",
+    "SYNC_STATUS", "TEST_RESULT", "UNDO", "WRITE", "page",
+]  # fmt: skip
+
+
+def page(*results: dict[str, Any]) -> dict[str, Any]:
+    return {"results": list(results), "next": None}

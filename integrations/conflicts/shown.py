@@ -1,0 +1,209 @@
+"""Conflicts as people see them: both sides in words, who changed what when, and our side as it is now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from integrations import registry, roles, targets
+from integrations.changes import who
+from integrations.provider.money import exponent, to_major, to_minor
+from integrations.sync.models import RecordLink
+from integrations.sync.sides import key_of
+from integrations.targets import Target
+
+from .models import Conflict
+from .ours import Ours, load
+from .resolve import stamp
+from .settling import name_of
+
+NOTHING = "nothing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """One conflict. `base`, `ours` and `theirs` are lines of text, `ours_now` the value as JSON; `gone`: our record is no
+    longer here, and nothing can be decided. `seen` names the conflict and what is shown of it, for the answer."""
+
+    conflict: Conflict
+    record: str
+    field: str
+    base: list[str]
+    ours: list[str]
+    theirs: list[str]
+    ours_now: Any
+    ours_by: str
+    resolved_by: str
+    gone: bool
+    stamp: str
+    typed: str
+    can_be_typed: bool
+
+    @property
+    def seen(self) -> str:
+        return f"{self.conflict.pk}:{self.stamp}"
+
+    @property
+    def value(self) -> list[str]:
+        return lines_of(self.conflict.value)
+
+
+def seen_by(user: Any, act: str = "view") -> QuerySet[Conflict]:
+    """Conflicts the person may see, or with the act `sync` decide: of their connections, about records they may see."""
+    providers = [one.slug for one in registry.all_providers().values() if roles.may(user, act, one)]
+    return Conflict.objects.filter(connection__provider__in=providers, target__in=targets_seen_by(user))
+
+
+def targets_seen_by(user: Any) -> list[str]:
+    found = []
+    for target in targets.all_targets().values():
+        meta = target.model._meta
+        if user.has_perm(f"{meta.app_label}.view_{meta.model_name}"):
+            found.append(target.name)
+    return found
+
+
+def shown(conflicts: Sequence[Conflict]) -> list[Shown]:
+    """A fixed number of queries per kind of record, however many conflicts."""
+    known = targets.all_targets()
+    # A link may lead to another record since two were merged.
+    links = RecordLink.objects.filter(pk__in=[one.link_id for one in conflicts]).values_list("pk", "record_id")
+    now = dict(links)
+    for conflict in conflicts:
+        conflict.record_id = now.get(conflict.link_id, conflict.record_id)
+    by_target: dict[str, list[UUID]] = {}
+    for conflict in conflicts:
+        if conflict.target in known:
+            by_target.setdefault(conflict.target, []).append(conflict.record_id)
+    ours: dict[tuple[str, UUID], Ours] = {}
+    names: dict[tuple[str, UUID], str] = {}
+    for target, ids in by_target.items():
+        ours |= {(target, pk): one for pk, one in load(known[target], ids).items()}
+        rows = known[target].model._default_manager.in_bulk(ids)
+        names |= {(target, pk): str(row) for pk, row in rows.items()}
+    labels = _references(conflicts, ours)
+    people = who.in_words({one for conflict in conflicts for one in (conflict.ours_by, conflict.resolved_by)})
+    return [
+        _one(conflict, ours.get((conflict.target, conflict.record_id)), names, labels, people) for conflict in conflicts
+    ]
+
+
+def _one(
+    conflict: Conflict,
+    ours: Ours | None,
+    names: dict[tuple[str, UUID], str],
+    labels: dict[str, str],
+    people: dict[str, str],
+) -> Shown:
+    still_open = conflict.state == Conflict.State.OPEN
+    now = ours.value(name_of(conflict)) if ours and still_open and _known(ours.target, conflict) else conflict.ours
+    changed = now != conflict.ours
+    base, mine, theirs = (lines_of(value, labels) for value in (conflict.base, now, conflict.theirs))
+    return Shown(
+        conflict=conflict,
+        record=names.get((conflict.target, conflict.record_id), "a record that is no longer here"),
+        field=field_label(conflict),
+        base=base,
+        ours=mine,
+        theirs=theirs,
+        ours_now=now,
+        ours_by="" if changed else people[conflict.ours_by],
+        resolved_by=people[conflict.resolved_by] if conflict.resolved_by else "",
+        gone=ours is None,
+        stamp=stamp(conflict, now),
+        typed=_typeable(now if now is not None else conflict.theirs),
+        can_be_typed=not conflict.part and not any(_is_made_of_parts(one) for one in (now, conflict.theirs)),
+    )
+
+
+def _known(target: Target, conflict: Conflict) -> bool:
+    return conflict.field in target.canonical.model_fields
+
+
+def field_label(conflict: Conflict) -> str:
+    """`Given name`; `Consents: email, newsletter:a`."""
+    label = conflict.field.replace("_", " ").capitalize()
+    return f"{label}: {', '.join(map(str, key_of(conflict.part)))}" if conflict.part else label
+
+
+def lines_of(value: Any, labels: dict[str, str] | None = None) -> list[str]:
+    """A canonical value in words: a line for each thing in a list."""
+    if isinstance(value, list):
+        if all(not isinstance(one, dict) for one in value):
+            return [", ".join(map(str, value)) or NOTHING]
+        return [_in_a_line(one, labels or {}) for one in value]
+    return [_in_a_line(value, labels or {})]
+
+
+def _in_a_line(value: Any, labels: dict[str, str]) -> str:
+    if value is None or value == "":
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if _is_money(value):
+        return f"{to_major(value['minor'], value['currency'])} {value['currency']}"
+    if isinstance(value, dict):
+        # In one order, whichever side it comes from: jsonb keeps none.
+        parts = ((name, one) for name, one in sorted(value.items()) if one not in (None, "", []))
+        return (
+            ", ".join(f"{name.replace('_', ' ')} {'; '.join(lines_of(one, labels))}" for name, one in parts) or NOTHING
+        )
+    return labels.get(str(value), str(value))
+
+
+def _is_money(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"minor", "currency", "exponent"}
+
+
+def _is_made_of_parts(value: Any) -> bool:
+    return isinstance(value, list | dict) and not _is_money(value)
+
+
+def _references(conflicts: Sequence[Conflict], ours: dict[tuple[str, UUID], Ours]) -> dict[str, str]:
+    """Ids of records that fields refer to -> what those are called."""
+    wanted: dict[str, set[UUID]] = {}
+    for conflict in conflicts:
+        target = targets.all_targets().get(conflict.target)
+        if target and conflict.field in target.refs:
+            its = ours.get((conflict.target, conflict.record_id))
+            values = [conflict.base, conflict.ours, conflict.theirs, its.value(name_of(conflict)) if its else None]
+            wanted.setdefault(target.refs[conflict.field], set()).update(UUID(str(one)) for one in values if one)
+    labels: dict[str, str] = {}
+    for name, ids in wanted.items():
+        found = targets.get(name).model._default_manager.in_bulk(ids)
+        labels |= {str(pk): str(row) for pk, row in found.items()}
+    return labels
+
+
+# --- a value of one's own ---------------------------------------------------------------------------------------------
+
+
+def _typeable(value: Any) -> str:
+    if _is_money(value):
+        return str(to_major(value["minor"], value["currency"]))
+    return "" if value is None or _is_made_of_parts(value) else str(value)
+
+
+def typed(conflict: Conflict, text: str) -> Any:
+    """What a person typed as a canonical value: an amount in the currency of the conflict, anything else as text, which the
+    record's own check reads. None for nothing. ValueError carries a sentence."""
+    text = text.strip()
+    if not text:
+        return None
+    for value in (conflict.ours, conflict.theirs, conflict.base):
+        if _is_money(value):
+            currency = value["currency"]
+            try:
+                return {
+                    "minor": to_minor(Decimal(text), currency),
+                    "currency": currency,
+                    "exponent": exponent(currency),
+                }
+            except InvalidOperation:
+                raise ValueError(f"Type an amount in {currency}, such as 12.50.") from None
+    return text

@@ -1,0 +1,1 @@
+"""The way out: what changed here reaches the vendor, once."""
