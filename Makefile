@@ -7,10 +7,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 EMBEDDED := $(BIN)/python -m integrations.embedded
 ARGS ?=
+# A PostgreSQL that flushes to disk, as production's does: a bench on the embedded one of the tests would flatter.
+BENCH_SERVER ?= postgres://root@127.0.0.1:5432
+BENCH_VENV := .venvs/bench
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-services test-browser lint audit clean
+.PHONY: help demo test test-services test-browser faults lint audit bench-pull bench-feed clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -37,6 +40,9 @@ test-browser: $(VENV)/.installed ## the pages in a real Chromium
 	@if [ -z "$(CHROMIUM)" ]; then echo "No Chromium found. Install one (apt-get install chromium) or name it: make test-browser CHROMIUM=/path"; exit 1; fi
 	@CHROMIUM=$(CHROMIUM) $(EMBEDDED) $(BIN)/python -m pytest -m browser $(ARGS)
 
+faults: $(VENV)/.installed ## workers killed, servers crashed, vendors misbehaving, at full volume (ARGS="kills --seed 7")
+	@$(BIN)/python -m tests.faults $(ARGS)
+
 lint: $(VENV)/.installed ## ruff, mypy, the rooms' import rules, bandit
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy integrations/provider providers
@@ -45,6 +51,17 @@ lint: $(VENV)/.installed ## ruff, mypy, the rooms' import rules, bandit
 
 audit: $(VENV)/.installed ## known vulnerabilities in what requirements.txt pins
 	@$(BIN)/python .ci/audit
+
+$(BENCH_VENV)/.installed: bench/requirements.txt $(VENV)/.installed
+	@$(BIN)/python -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
+	@touch $@
+
+bench-pull: $(BENCH_VENV)/.installed ## how fast a pull is, beside its limit and dlt (BENCH_SERVER=postgres://..., ARGS="--records 10000")
+	@$(BIN)/python bench/pull.py --server $(BENCH_SERVER) --dlt $(BENCH_VENV)/bin/python $(ARGS)
+
+bench-feed: $(VENV)/.installed ## how long a feed of a million changes makes people wait (BENCH_SERVER, ARGS="--rows 100000")
+	@$(BIN)/python bench/feed_pages.py --server $(BENCH_SERVER) $(ARGS)
 
 clean: ## forget the demo's database and files
 	rm -rf .demo

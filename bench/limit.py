@@ -5,12 +5,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import resource
 import sys
-import time
-from pathlib import Path
 
 import orjson
 import psycopg
@@ -66,15 +62,6 @@ def batches(url: str, since: str):
         page += 1
 
 
-def backend_cpu(pid: int) -> float:
-    """Seconds of processor time that the database's process for this session has used; 0 where it cannot be seen."""
-    try:
-        spent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(spent[11]) + int(spent[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def pull(dsn: str, url: str, since: str = "") -> None:
     seen = changed = 0
     with psycopg.connect(dsn) as c:
@@ -82,7 +69,6 @@ def pull(dsn: str, url: str, since: str = "") -> None:
         c.execute("CREATE TEMP TABLE st (LIKE contact INCLUDING DEFAULTS) ON COMMIT DELETE ROWS")
         c.execute("ALTER TABLE st DROP COLUMN id, DROP COLUMN synced_at")
         c.commit()
-        began, cpu = time.perf_counter(), time.process_time()
         for batch in batches(url, since):
             rows = [(t, hashlib.blake2b(orjson.dumps(t), digest_size=16).digest()) for t in map(row, batch)]
             seen += len(rows)
@@ -96,10 +82,7 @@ def pull(dsn: str, url: str, since: str = "") -> None:
                     cursor.execute(INSERT)
                     changed += cursor.rowcount
             c.commit()
-        took, cpu = time.perf_counter() - began, time.process_time() - cpu
-        cpu += backend_cpu(c.info.backend_pid)
-    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(json.dumps({"seconds": took, "cpu": cpu, "seen": seen, "changed": changed, "rss": rss}))
+    print(json.dumps({"seen": seen, "changed": changed}))
 
 
 if __name__ == "__main__":

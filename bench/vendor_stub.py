@@ -1,6 +1,7 @@
 """A fast local vendor: `vendor_stub.py PORT COUNT`. Contacts of 25 fields, about 880 bytes each, loopback only.
 
-GET  /contacts?page=1&page_size=100   (If-Modified-Since filters on UpdatedDateUTC) -> {"contacts": [...], "has_more": bool}
+GET  /contacts?page=1&page_size=100[&since=...]   (also If-Modified-Since; on UpdatedDateUTC)
+     -> {"contacts": [...], "has_more": bool, "next": address or null}; any folder before /contacts will do
 POST /mutate?pct=1                    changes phone, balance and update time of so many per cent
 """
 
@@ -66,42 +67,49 @@ def make(i: int) -> dict:
 
 
 class Contacts:
-    def __init__(self, count: int) -> None:
-        self.records = [make(i) for i in range(1, count + 1)]
-        self.encoded = [orjson.dumps(record) for record in self.records]
-        self.pages: dict[tuple, bytes] = {}
+    """Kept as the JSON they are sent as: a million of them fit in a gigabyte."""
+
+    def __init__(self, count: int, port: int) -> None:
+        self.port, self.mutations = port, 0
+        self.encoded: list[bytes] = []
+        self.updated: list[str] = []
+        for i in range(1, count + 1):
+            record = make(i)
+            self.encoded.append(orjson.dumps(record))
+            self.updated.append(record["UpdatedDateUTC"])
         self.changed: dict[str, list[int]] = {}
-        self.mutations = 0
 
     def mutate(self, per_cent: float) -> int:
         self.mutations += 1
         rng, now = random.Random(self.mutations), stamp(time.time())
-        chosen = rng.sample(range(len(self.records)), int(len(self.records) * per_cent / 100))
+        chosen = rng.sample(range(len(self.encoded)), int(len(self.encoded) * per_cent / 100))
         for i in chosen:
-            record = self.records[i]
-            record |= {
+            changes = {
                 "Phone": f"+44 20 {rng.randrange(10**8):08}",
                 "Balance": round(rng.random() * 10000, 2),
                 "UpdatedDateUTC": now,
             }
-            self.encoded[i] = orjson.dumps(record)
-        self.pages.clear()
+            self.encoded[i] = orjson.dumps(orjson.loads(self.encoded[i]) | changes)
+            self.updated[i] = now
         self.changed.clear()
         return len(chosen)
 
     def page(self, number: int, size: int, since: str) -> bytes:
-        key = (number, size, since)
-        if key not in self.pages:
-            if since and since not in self.changed:
-                self.changed[since] = [i for i, one in enumerate(self.records) if one["UpdatedDateUTC"] >= since]
-            which = self.changed[since] if since else range(len(self.records))
-            some = which[(number - 1) * size : number * size]
-            more = number * size < len(which)
-            self.pages[key] = b'{"contacts":[%s],"has_more":%s}' % (
-                b",".join(self.encoded[i] for i in some),
-                b"true" if more else b"false",
-            )
-        return self.pages[key]
+        first, last = (number - 1) * size, number * size
+        if since:
+            if since not in self.changed:
+                self.changed[since] = [i for i, updated in enumerate(self.updated) if updated >= since]
+            which = self.changed[since]
+            some, more = [self.encoded[i] for i in which[first:last]], last < len(which)
+        else:
+            some, more = self.encoded[first:last], last < len(self.encoded)
+        following = f"http://127.0.0.1:{self.port}/contacts?page={number + 1}&page_size={size}"
+        following += f"&since={since}" if since else ""
+        return b'{"contacts":[%s],"has_more":%s,"next":%s}' % (
+            b",".join(some),
+            b"true" if more else b"false",
+            orjson.dumps(following if more else None),
+        )
 
 
 class Connection(asyncio.Protocol):
@@ -131,7 +139,7 @@ class Connection(asyncio.Protocol):
 
 
 async def main(port: int, count: int) -> None:
-    Connection.contacts = Contacts(count)
+    Connection.contacts = Contacts(count, port)
     server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", port, backlog=64)
     print("ready", flush=True)
     await server.serve_forever()

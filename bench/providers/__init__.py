@@ -1,0 +1,1 @@
+"""The one provider that the bench knows."""
