@@ -27,9 +27,14 @@ def field_of(target: Target, column: str) -> str:
     return _canonical(target.name, target).get(column, column)
 
 
+def label(name: str) -> str:
+    """`tax_number` -> `Tax number`."""
+    return name.replace("_", " ").capitalize()
+
+
 def label_of(target: Target, column: str) -> str:
     """`total_minor` -> `Total`, `party_id` -> `Party`."""
-    return field_of(target, column).replace("_", " ").capitalize()
+    return label(field_of(target, column))
 
 
 def referred(model: type[models.Model], values: Mapping[str, Any] | None) -> Iterable[tuple[type[models.Model], str]]:
