@@ -27,8 +27,9 @@ NOTHING = "nothing"
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """One conflict. `base`, `ours` and `theirs` are lines of text, `ours_now` the value as JSON; `gone`: our record is no
-    longer here, and nothing can be decided. `seen` names the conflict and what is shown of it, for the answer."""
+    """One conflict. `base`, `ours` and `theirs` are lines of text, `ours_now` the value as JSON, `ours_by` None where that is
+    newer than the sync; `gone`: our record is no longer here, and nothing can be decided. `seen` names the conflict and what is
+    shown of it, for the answer."""
 
     conflict: Conflict
     record: str
@@ -37,8 +38,8 @@ class Shown:
     ours: list[str]
     theirs: list[str]
     ours_now: Any
-    ours_by: str
-    resolved_by: str
+    ours_by: who.Who | None
+    resolved_by: who.Who | None
     gone: bool
     stamp: str
     typed: str
@@ -68,8 +69,8 @@ def targets_seen_by(user: Any) -> list[str]:
     return found
 
 
-def shown(conflicts: Sequence[Conflict]) -> list[Shown]:
-    """A fixed number of queries per kind of record, however many conflicts."""
+def shown(conflicts: Sequence[Conflict], usable: who.Usable = None) -> list[Shown]:
+    """A fixed number of queries per kind of record, however many conflicts. `usable`: as `who.in_words` takes it."""
     known = targets.all_targets()
     # A link may lead to another record since two were merged.
     links = RecordLink.objects.filter(pk__in=[one.link_id for one in conflicts]).values_list("pk", "record_id")
@@ -87,7 +88,7 @@ def shown(conflicts: Sequence[Conflict]) -> list[Shown]:
         rows = known[target].model._default_manager.in_bulk(ids)
         names |= {(target, pk): str(row) for pk, row in rows.items()}
     labels = _references(conflicts, ours)
-    people = who.in_words({one for conflict in conflicts for one in (conflict.ours_by, conflict.resolved_by)})
+    people = who.in_words((one for each in conflicts for one in (each.ours_by, each.resolved_by)), usable)
     return [
         _one(conflict, ours.get((conflict.target, conflict.record_id)), names, labels, people) for conflict in conflicts
     ]
@@ -98,7 +99,7 @@ def _one(
     ours: Ours | None,
     names: dict[tuple[str, UUID], str],
     labels: dict[str, str],
-    people: dict[str, str],
+    people: dict[str, who.Who],
 ) -> Shown:
     still_open = conflict.state == Conflict.State.OPEN
     now = ours.value(name_of(conflict)) if ours and still_open and _known(ours.target, conflict) else conflict.ours
@@ -112,8 +113,8 @@ def _one(
         ours=mine,
         theirs=theirs,
         ours_now=now,
-        ours_by="" if changed else people[conflict.ours_by],
-        resolved_by=people[conflict.resolved_by] if conflict.resolved_by else "",
+        ours_by=None if changed else people[conflict.ours_by],
+        resolved_by=people[conflict.resolved_by] if conflict.resolved_by else None,
         gone=ours is None,
         stamp=stamp(conflict, now),
         typed=_typeable(now if now is not None else conflict.theirs),

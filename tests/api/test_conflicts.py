@@ -75,7 +75,7 @@ def test_a_key_decides_and_takes_it_back(sydney, shop, with_key, sent, size):
     address = f"integrations/shop/conflicts/{made.pk}"
     stamp = caller.get(address).json()["stamp"]
     decided = caller.post(f"{address}/resolve", {**sent, "stamp": stamp}).json()
-    assert (decided["state"], decided["resolved_by"]) == ("resolved", "the API key “Website”")
+    assert (decided["state"], decided["resolved_by"]) == ("resolved", "API key “Website”")
     assert size_of(sydney, made) == size
     problem(caller.post(f"{address}/resolve", {**sent, "stamp": stamp}), 409, "already-decided")
     assert caller.post(f"{address}/reopen").json()["state"] == "open"

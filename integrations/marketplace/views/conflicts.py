@@ -68,7 +68,7 @@ def conflicts(request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
     kept.pop("page", None)
     context |= {
         "page": page,
-        "shown": shown(list(page.object_list)),
+        "shown": shown(list(page.object_list), roles.usable_providers(request.user)),
         "chosen": chosen,
         "kinds": sorted(kinds),
         "fields": sorted(fields),
@@ -93,7 +93,7 @@ def conflict(request: HttpRequest, pk: UUID) -> HttpResponse:
         if not problem:
             return redirect(here(request).url("conflict", found.pk))
         found.refresh_from_db()
-    (one,) = shown([found])
+    (one,) = shown([found], roles.usable_providers(request.user))
     context = {
         "one": one,
         "connection": found.connection,
