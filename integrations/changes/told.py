@@ -81,7 +81,7 @@ def _told(entry: Entry, found: shown.Objects, origin: who.Who, run: SyncRun | No
         name=name or f"a {target.label.lower()} {_NO_LONGER}",
         op=entry.op,
         did=DID[entry.op],
-        part=entry.part.replace("_", " ").capitalize(),
+        part=shown.label(entry.part),
         row=_row(entry, model, found),
         differences=_differences(entry, target, model, found, getattr(record, "currency", "")),
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from django.contrib.auth.models import User
 
 from integrations import registry
 from integrations.api.models import ApiKey
 from integrations.connections.models import Connection
+from integrations.ids import id_of
 from integrations.sync.models import SyncRun
 
 # The providers whose connections may be named; None for all.
@@ -83,13 +83,6 @@ def _undo(run: SyncRun, usable: Usable) -> Who:
     return Who(f"Undo of {said}", f"by the undo of {said}")
 
 
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
-
-
 def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
@@ -97,10 +90,10 @@ def _number(text: str) -> int | None:
 _PLAIN_SQL = Who("Directly in the database", "directly in the database")
 _MERGE = _unnamed("A merge of two records")
 _KINDS = {
-    "connection": _Kind(Connection.objects, _uuid, _connection, _unnamed("A connection that is no longer here")),
+    "connection": _Kind(Connection.objects, id_of, _connection, _unnamed("A connection that is no longer here")),
     "user": _Kind(
         User.objects, _number, lambda user, _: _named(person(user)), _unnamed("Somebody whose account is gone")
     ),
-    "api": _Kind(ApiKey.objects, _uuid, _key, _unnamed("An API key that is no longer here")),
-    "undo": _Kind(SyncRun.objects.select_related("connection").defer("plan"), _uuid, _undo, _unnamed("An undo")),
+    "api": _Kind(ApiKey.objects, id_of, _key, _unnamed("An API key that is no longer here")),
+    "undo": _Kind(SyncRun.objects.select_related("connection").defer("plan"), id_of, _undo, _unnamed("An undo")),
 }

@@ -58,7 +58,7 @@ def _why(one: dict[str, Any], names: dict[str, who.Who]) -> str:
             target = targets.get(one["target"])
             labels = words.join([shown.label_of(target, column) for column in one["fields"]])
             return f"{labels} changed since, {by}."
-        return f"{one['part'].replace('_', ' ').capitalize() or 'It was'} changed since, {by}."
+        return f"{shown.label(one['part']) or 'It was'} changed since, {by}."
     return {
         "used": f"It is needed: {one['what']}.",
         "gone": "It is no longer here.",

@@ -67,7 +67,7 @@ def undo(merge: Merge, *, user: Any = None) -> Undone:
 
 
 def _undo(merge: Merge) -> list[str]:
-    if not Change.objects.filter(changeset_id=merge.changeset).exists():
+    if merge.changeset is None or not Change.objects.filter(changeset_id=merge.changeset).exists():
         raise NotMergeable("What was there before is no longer kept.")
     done = revert([merge.changeset], row_by_row=True, without_taken=True, all_or_nothing=True)
     with connection.cursor() as cursor:

@@ -172,9 +172,8 @@ def _as_changed(
             )
             told.append({**_named_column(target, column), "ours": ours, "theirs": theirs})
     for part, ops in parts.items():
-        label = part.replace("_", " ").capitalize()
         rows = {"ours": f"{ops['delete'] + ops['update']} rows", "theirs": f"{ops['insert'] + ops['update']} rows"}
-        told.append({"field": part, "label": label, **rows})
+        told.append({"field": part, "label": shown.label(part), **rows})
     return told[:MOST_FIELDS]
 
 

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from integrations import roles
 from integrations.api import examples
 from integrations.api.addressing import ConnectionView
 from integrations.api.openapi import PAGED, operation
@@ -27,7 +28,7 @@ from integrations.api.serializers.conflicts import (
 from integrations.changes import origins
 from integrations.conflicts import resolve
 from integrations.conflicts.models import Conflict
-from integrations.conflicts.shown import shown, targets_seen_by
+from integrations.conflicts.shown import shown
 from integrations.sync.sides import key_of
 
 
@@ -35,7 +36,7 @@ class ConflictsView(ConnectionView):
     def conflicts(self, request: Request) -> QuerySet[Conflict]:
         """Of the connection; of a person's, only about records they may see."""
         rows = Conflict.objects.filter(connection=self.connection)
-        return rows if is_key(request) else rows.filter(target__in=targets_seen_by(request.user))
+        return rows if is_key(request) else rows.filter(target__in=roles.targets_seen_by(request.user))
 
     def conflict(self, request: Request, pk: UUID) -> Conflict:
         found = self.conflicts(request).filter(pk=pk).first()
