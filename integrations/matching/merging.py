@@ -186,8 +186,7 @@ def _row(target: Target, canonical: dict[str, Any] | Mapping[str, Any]) -> dict[
     record: BaseModel | None
     record, reasons = validated(target, dict(canonical))
     if record is None:
-        why = "; ".join(f"{reason.field}: {reason.message}" for reason in reasons)
-        raise NotMergeable(f"The record that would be kept is not valid. {why}")
+        raise NotMergeable(f"The record that would be kept is not valid. {'; '.join(map(str, reasons))}")
     return row_of(target, record)[0]
 
 

@@ -42,7 +42,7 @@ class InvalidRecord(BadRecord):
 
     def __init__(self, reasons: Sequence[Reason]) -> None:
         self.reasons = list(reasons)
-        sentences = "; ".join(f"{reason.field}: {reason.message}".removeprefix(": ") for reason in self.reasons)
+        sentences = "; ".join(map(str, self.reasons))
         super().__init__(f"The record is not valid. {sentences}", field=self.reasons[0].field if self.reasons else "")
 
 
