@@ -53,6 +53,14 @@ def test_a_conflict_is_shown_with_both_sides(sydney, shop, with_key):
     assert (shown["base"], shown["ours"], shown["theirs"], shown["part"], shown["state"]) == (1, 5, 9, [], "open")
 
 
+def test_another_connection_is_named_only_to_who_may_use_it(sydney, shop, connect, with_key, signed_in):
+    books = connect(sydney, "ledger", name="Secret books")
+    made = conflict_in(sydney, shop, ours_by=f"connection:{books.pk}")
+    address = f"connections/{shop.pk}/conflicts/{made.pk}"
+    assert signed_in(sydney, SEE, SHOPS, "members.view_tag").get(address).json()["ours_by"] == "Another connection"
+    assert with_key(sydney, "records:read").get(address).json()["ours_by"] == "Ledger, “Secret books”"
+
+
 def test_lists_are_narrowed_and_have_pages(sydney, shop, with_key):
     for field in ("size", "size", "name"):
         conflict_in(sydney, shop, field=field)
