@@ -13,17 +13,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection as database
-from django.utils import timezone
 
 from integrations.http import Door
 from integrations.mapping.compile import key_text
 from integrations.mapping.paths import getter
 from integrations.provider import Resource, Tombstones
 
+from . import deletes
 from .batch import Route
 from .columns import array_of_texts
 from .cursors import instant, newest, sent_as
-from .models import RecordLink, ResourceState
+from .models import ResourceState
 from .pages import read_pages
 
 # A record that changed here so long after its deletion was made anew there; what is nearer may be two clocks.
@@ -104,10 +104,7 @@ def bury(route: Route, found: Found, *, approved: bool) -> tuple[int, str]:
             f"{len(gone):,} of {linked:,} were deleted there, more than {brake:.0%}: nothing was deleted here. "
             "Look there first; if it is right, approve it."
         )
-    deleted = RecordLink.objects.filter(pk__in=gone).update(
-        state=RecordLink.State.REMOTE_DELETED, last_changed=timezone.now()
-    )
-    return deleted, ""
+    return deletes.mark(gone), ""
 
 
 def _key(value: Any) -> str:
