@@ -14,12 +14,15 @@ from django.utils import timezone
 
 from finance.models import Invoice, Party
 from integrations import hub
+from integrations.changes import origins
+from integrations.conflicts.models import Conflict
 from integrations.connections.models import Connection
 from integrations.hub.jobs import claims, worker
 from integrations.hub.models import Job
 from integrations.mapping.models import FieldMapping
+from integrations.mapping.services import save_field_rules
 from integrations.provider import Field, Mapping, convert
-from integrations.sync import quarantine, retry, setaside
+from integrations.sync import ending, quarantine, retry, setaside
 from integrations.sync.engine import run_sync
 from integrations.sync.models import QuarantinedRecord, QuarantineRetry, RecordLink, ResourceState
 from integrations.sync.setaside import Which
@@ -221,6 +224,44 @@ def test_what_is_dismissed_stays_so_until_the_record_changes_there(ledger, vendo
     assert list(open_rows().values_list("external_id", flat=True)) == ["c1"]
     with pytest.raises(ValueError, match="Say why"):
         setaside.dismiss(ledger, EVERYTHING, "  ")
+
+
+def test_a_retry_ends_like_a_run_open_conflicts_are_looked_at_and_others_are_told(ledger, vendor):
+    second, reads_only = connect("Second"), connect("Third")
+    ResourceState.objects.create(connection=second, resource="links", sends=True)
+    ResourceState.objects.create(connection=reads_only, resource="links")
+    save_field_rules(ledger, "contacts", {"phone": {"owner": "ask"}})
+    vendor.lists("/contacts", [contact(1, phone="1"), contact(2, status="LOST")])
+    run_sync(ledger, "contacts")
+    with origins.by("user:7"):
+        Party.objects.update(phone="ours")
+    vendor.lists("/contacts", [contact(1, phone="theirs"), contact(2, status="LOST")])
+    run_sync(ledger, "contacts", full=True)
+    with origins.by("user:7"):
+        Party.objects.update(phone="theirs")
+    assert Conflict.objects.get().state == "open"
+    take_no_status(ledger)
+    Job.objects.all().delete()
+    assert tried(ledger).taken == 1
+    assert Conflict.objects.get().state == "moot"
+    assert set(Job.objects.filter(key__endswith=":send").values_list("key", flat=True)) == {f"{second.pk}:links:send"}
+
+
+def test_a_retry_that_takes_nothing_tells_nobody(ledger, vendor):
+    ResourceState.objects.create(connection=connect("Second"), resource="contacts", sends=True)
+    lost(vendor, ledger, (1,))
+    Job.objects.all().delete()
+    assert tried(ledger).taken == 0
+    assert not Job.objects.filter(key__endswith=":send").exists()
+
+
+def test_analysis_follows_a_large_retry(ledger, vendor, monkeypatch):
+    monkeypatch.setattr(ending, "WORTH_ANALYZING", 3)
+    lost(vendor, ledger, (1, 2, 3))
+    take_no_status(ledger)
+    with CaptureQueriesContext(database) as found:
+        assert tried(ledger).taken == 3
+    assert sum("ANALYZE" in str(query["sql"]) for query in found) == 2
 
 
 def test_what_a_sync_has_changed_meanwhile_is_left_to_it(ledger, vendor, monkeypatch):
