@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 from decimal import Decimal
 
@@ -15,9 +19,10 @@ from django.utils import timezone
 from finance.models import Invoice, Party
 from integrations import hub
 from integrations.changes import origins
+from integrations.changes.models import Change
 from integrations.conflicts.models import Conflict
 from integrations.connections.models import Connection
-from integrations.hub.jobs import claims, worker
+from integrations.hub.jobs import claims, sweep, worker
 from integrations.hub.models import Job
 from integrations.mapping.models import FieldMapping
 from integrations.mapping.services import save_field_rules
@@ -310,6 +315,51 @@ def test_a_retry_that_is_given_up_says_so(ledger, vendor):
     retry.given_up({"retry": str(asked.pk)}, "The worker stopped.")
     asked.refresh_from_db()
     assert (asked.state, asked.message) == ("failed", "The worker stopped. Try it again when it is mended.")
+
+
+@pytest.mark.parametrize(
+    ("where", "tried_before", "taken_before"), [("between", 2, 1), ("inside", 2, 1), ("ending", 6, 5)]
+)
+def test_a_retry_whose_worker_is_killed_in_the_middle_takes_every_record_once(
+    committed, vendor, monkeypatch, where, tried_before, taken_before
+):
+    vendor.lists("/contacts", [contact(0), contact(6, name=""), *(contact(n, status="LOST") for n in range(1, 6))])
+    vendor.lists("/invoices", [invoice(1)])
+    for chapter in committed.values():
+        with hub.enter(chapter):
+            made = connect()
+            run_sync(made, "contacts")
+            run_sync(made, "invoices")
+            take_no_status(made)
+    with hub.enter(committed["sydney"]):
+        asked = retry.request(Connection.objects.get(), EVERYTHING)
+    command = [sys.executable, "-m", "tests.sync.killed_retry", where]
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.test"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as child:
+        assert child.stdout.readline() == "here\n"
+        child.send_signal(signal.SIGKILL)
+    with hub.enter(committed["sydney"]):
+        asked.refresh_from_db()
+        assert (asked.state, asked.tried, asked.taken) == ("running", tried_before, taken_before)
+        assert (Party.objects.count(), open_rows().count()) == (1 + taken_before, 6 - taken_before)
+        assert Invoice.objects.get().party is None, "references settle at the end"
+        Job.objects.filter(state="running").update(lease_until=timezone.now())
+        assert sweep.take_back() == 1
+        monkeypatch.setattr(retry, "BATCH", 2)
+        work()
+        asked.refresh_from_db()
+        assert (asked.state, asked.tried, asked.taken) == ("done", 6, 5)
+        assert asked.message == "5 of 6 were taken; 1 is still set aside."
+        assert set(QuarantinedRecord.objects.values_list("tries", flat=True)) == {1}
+        assert open_rows().get().external_id == "c6"
+        made_once = Change.objects.filter(changeset__run_id=asked.pk, op="insert", part="")
+        assert made_once.count() == len(set(made_once.values_list("aggregate_id", flat=True))) == 5
+        assert set(Party.objects.values_list("name", flat=True)) == {f"Contact {n}" for n in range(6)}
+        assert RecordLink.objects.filter(resource="contacts").count() == 6
+        assert Invoice.objects.get().party.name == "Contact 1"
+        assert not Job.objects.exclude(state="done").exists()
+    with hub.enter(committed["melbourne"]):
+        assert (Party.objects.count(), open_rows().count(), QuarantineRetry.objects.count()) == (1, 6, 0)
 
 
 def test_decimals_stand_as_they_came():
