@@ -328,11 +328,14 @@ class Pull:
         """What the vendor's list of deletions named is gone, and the list is read on from there; unless it is too much."""
         if self.buried is None:
             return
-        deleted, message = tombstones.bury(self.route, self.buried, approved=self.run.approved)
+        gone = tombstones.named(self.route, self.buried)
+        most = partial(planned.room, self.run)
+        deleted, message = tombstones.bury(self.route, gone, approved=self.run.approved, most=most)
         self.run.deleted += deleted
         if message:
             self.braked = True
             self.messages.append(message)
+            self.run.plan = planned.of_named(self.route, self.run, self.position, gone)
         else:
             self.state.deletions_cursor = self.buried.cursor
             self._answered()
@@ -347,7 +350,7 @@ class Pull:
             self._hold()
             if self._wrote:
                 self._follow()  # before the limit was met
-            self.messages += planned.conclude(plan, self.route, self.run, self.state, self.position)
+            self.messages += planned.conclude(plan, self.route, self.run, self.state, self.position, buried=self.buried)
             self._close(SyncRun.State.PLANNED)
             if self.work:
                 self.work.complete()
