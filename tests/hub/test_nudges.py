@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from contextlib import suppress
+from statistics import median
 
 import pytest
 from django.db import transaction
@@ -61,15 +62,18 @@ def test_a_broker_that_does_not_answer_neither_fails_nor_holds_up_the_business_t
     monkeypatch.setattr(nudges, "PAUSE_SECONDS", 3600)
     name = kind()
     with use_broker(settings, url.format(port=silence.port), blocked):
+        took = []
         for n in range(20):
             began = time.perf_counter()
             with transaction.atomic():
                 enqueue(name, key=str(n), chapter=committed["sydney"])
                 enqueue(name, key=str(n), chapter=committed["melbourne"])
-            assert time.perf_counter() - began < 10
+            took.append(time.perf_counter() - began)
             if n == 0:
                 tried = silence.calls()
                 assert bool(tried) is not url.startswith("filesystem")
+    assert took[0] < 10
+    assert median(took[1:]) < 0.9
     assert silence.calls() == tried, "the broker was asked again, and waited for"
     assert Job.objects.filter(kind=name, state="ready").count() == 40
     assert caplog.text.count("The broker does not answer") == 1
