@@ -7,6 +7,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 EMBEDDED := $(BIN)/python -m integrations.embedded
 ARGS ?=
+# How many processes share the suite, each with a database of its own: one for each core, four at most. 0: pytest itself runs it.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(os.cpu_count() or 1, 4))')
+# By group: tests marked xdist_group("crowd") take many processes or connections, and run one at a time.
+PARALLEL = -n $(WORKERS) --dist loadgroup
 # A PostgreSQL that flushes to disk, as production's does: a bench on the embedded one of the tests would flatter.
 BENCH_SERVER ?= postgres://root@127.0.0.1:5432
 BENCH_VENV := .venvs/bench
@@ -30,11 +34,11 @@ $(VENV)/.installed: requirements.txt
 demo: $(VENV)/.installed ## the whole product with sample vendors (ARGS=--no-serve: set up, sync once, exit)
 	@$(BIN)/python manage.py demo $(ARGS)
 
-test: $(VENV)/.installed ## the whole suite on an embedded PostgreSQL
-	@$(EMBEDDED) $(BIN)/python -m pytest -m "not browser" $(ARGS)
+test: $(VENV)/.installed ## the whole suite on an embedded PostgreSQL (WORKERS=1, ARGS="tests/sync -x")
+	@$(EMBEDDED) $(BIN)/python -m pytest -m "not browser" $(PARALLEL) $(ARGS)
 
 test-services: $(VENV)/.installed ## what touches database and broker, on the servers named by DATABASE_URL and BROKER_URL
-	@$(BIN)/python -m pytest -m services $(ARGS)
+	@$(BIN)/python -m pytest -m services $(PARALLEL) $(ARGS)
 
 test-browser: $(VENV)/.installed ## the pages in a real Chromium
 	@if [ -z "$(CHROMIUM)" ]; then echo "No Chromium found. Install one (apt-get install chromium) or name it: make test-browser CHROMIUM=/path"; exit 1; fi

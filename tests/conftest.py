@@ -9,25 +9,55 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.test import TransactionTestCase
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
 
+from integrations import hub, roles
 from integrations.http import shared
+from integrations.hub.jobs import beat
 from integrations.hub.models import Chapter, Domain
 
 SLUGS = ("sydney", "melbourne")
+# What migrations and roles have put there.
+LASTING = [
+    "django_migrations",
+    "django_content_type",
+    "auth_permission",
+    "auth_group",
+    "auth_group_permissions",
+]
 
 # The same examples every time: what fails here fails again. `make faults` and `--hypothesis-profile=default` seek new ones.
-hypothesis_settings.register_profile("repeatable", derandomize=True)
+# How long an example takes says more about what else the machine does.
+hypothesis_settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 hypothesis_settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
+def django_db_modify_db_settings_parallel_suffix() -> None:
+    """Nothing: config.settings.test names each worker's database, so that the processes its tests start find it as well."""
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """The test database, with both chapters' schemas. Their rows are committed; each test's own changes roll back."""
+    """The test database, with both chapters' schemas and roles. Their rows are committed; each test's own changes roll back."""
     with django_db_blocker.unblock():
         make_chapters()
-    yield
+        for slug in SLUGS:
+            with hub.enter(slug):
+                roles.apply_roles()
+        with connection.cursor() as cursor:  # no test crashes this server: nobody has to wait for its disk
+            name = connection.ops.quote_name(connection.settings_dict["NAME"])
+            cursor.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+        connection.close()
+    with pytest.MonkeyPatch.context() as patch:
+        # Django's own emptying takes the permissions along and makes them again.
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: empty())
+        yield
     shared.close()  # before the database is dropped under it
 
 
@@ -68,25 +98,27 @@ def melbourne(db: None) -> Chapter:
 
 
 @pytest.fixture
-def committed(transactional_db: None) -> Iterator[dict[str, Chapter]]:
-    """For tests whose effects other connections must see (workers, threads, servers): both chapters by slug, committed,
-    and every chapter's tables emptied afterwards."""
+def committed(transactional_db: None) -> dict[str, Chapter]:
+    """For tests whose effects other connections must see (workers, threads, servers): both chapters by slug, committed. All tables
+    are emptied afterwards."""
     make_chapters()
-    yield {chapter.slug: chapter for chapter in Chapter.objects.filter(slug__in=SLUGS)}
-    empty_chapters()
+    return {chapter.slug: chapter for chapter in Chapter.objects.filter(slug__in=SLUGS)}
 
 
-def empty_chapters() -> None:
-    """Whatever stands in the chapters' tables is gone. What migrations put there stays."""
+def empty() -> None:
+    """The tables of the hub and of the chapters are as they were made: empty, but for LASTING and what beat needs."""
     connection.set_schema_to_public()
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables WHERE schemaname = ANY(%s)"
-            " AND tablename NOT IN ('django_migrations', 'django_content_type', 'auth_permission', 'auth_group',"
-            " 'auth_group_permissions')",
-            [[f"c_{slug}" for slug in SLUGS]],
+            "SELECT string_agg(format('SELECT %%L WHERE EXISTS (SELECT FROM %%s)', name, name), ' UNION ALL ')"
+            " FROM pg_tables, format('%%I.%%I', schemaname, tablename) AS name"
+            " WHERE schemaname = ANY(%s) AND tablename <> ALL(%s)",
+            [["public", *(f"c_{slug}" for slug in SLUGS)], LASTING],
         )
-        cursor.execute("TRUNCATE " + ", ".join(row[0] for row in cursor.fetchall()) + " RESTART IDENTITY CASCADE")
+        cursor.execute(cursor.fetchone()[0])
+        if filled := [row[0] for row in cursor.fetchall()]:
+            cursor.execute(f"TRUNCATE {', '.join(filled)} RESTART IDENTITY CASCADE")
+    beat.set_up()  # as after a migration
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -68,8 +68,10 @@ def test_the_example_names_every_variable_that_is_read():
 
 
 @pytest.mark.parametrize("name", ["precious", "test_precious"])
-def test_a_test_reaches_its_test_database_or_none(name):
-    """Even where pytest makes none, because no collected test is seen to want one."""
+@pytest.mark.parametrize(("worker", "reached"), [({}, ""), ({"PYTEST_XDIST_WORKER": "gw1"}, "_gw1")])
+def test_a_test_reaches_its_test_database_or_none(name, worker, reached):
+    """Even where pytest makes none, because no collected test is seen to want one. So do the processes that tests start: that of
+    the worker which runs the test."""
     told = "from django.conf import settings; print(settings.DATABASES['default']['NAME'])"
     done = subprocess.run(
         [sys.executable, "-c", told],
@@ -79,8 +81,9 @@ def test_a_test_reaches_its_test_database_or_none(name):
             "PATH": os.environ["PATH"],
             "DJANGO_SETTINGS_MODULE": "config.settings.test",
             "DATABASE_URL": f"postgres://nobody@127.0.0.1:1/{name}",
+            **worker,
         },
         capture_output=True,
         text=True,
     )
-    assert done.stdout.strip() == "test_precious"
+    assert done.stdout.strip() == f"test_precious{reached}"

@@ -1,6 +1,8 @@
 """The test suite: fast password hashing, static files without a manifest, the hub on `hub.localhost`, and a broker that
 nobody listens to unless a test or BROKER_URL names one."""
 
+import os
+
 from .base import *
 from .base import DATABASES, env
 
@@ -19,6 +21,8 @@ BROKER_URL = env("BROKER_URL", default="memory://")
 BROKER_QUEUE = env("BROKER_QUEUE", default="chapterhouse-test")
 
 # Whatever DATABASE_URL names, a test reaches its test database or none: where no collected test is seen to want one, pytest
-# makes none, and a fixture that writes would write into the real one.
-_name = str(DATABASES["default"]["NAME"]).removeprefix("test_")
-DATABASES["default"].update(NAME=f"test_{_name}", TEST={"NAME": f"test_{_name}"})
+# makes none, and a fixture that writes would write into the real one. Each worker of pytest-xdist has one of its own, as have
+# the processes that its tests start.
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+_name = f"test_{str(DATABASES['default']['NAME']).removeprefix('test_')}{_worker and f'_{_worker}'}"
+DATABASES["default"].update(NAME=_name, TEST={"NAME": _name})

@@ -46,13 +46,18 @@ class Entry(NamedTuple):
 
 _ENTRY = """s.xid, c.id, s.at, s.origin, s.run_id, c.target, c.aggregate_id, c.part, c.row_key, c.op,
     c.before::text, c.after::text"""
-# What runs and is not seen to run elsewhere (it may have ended since the snapshot was taken) counts as running here.
+# Asked before the snapshot is taken: who is in it and not in this list has begun since, and its id is above all that was
+# committed before. Asked afterwards, one that ended meanwhile would seem to run here, and a place already passed would be final
+# no more.
+_ELSEWHERE = """
+SELECT coalesce(array_agg(backend_xid::text::bigint), '{}') FROM pg_stat_activity
+WHERE datname <> current_database() AND backend_xid IS NOT NULL
+"""
 _FINAL = """
 final AS MATERIALIZED (
     SELECT coalesce((
-        SELECT min(running::text::bigint) FROM pg_snapshot_xip(snapshot) AS running WHERE NOT EXISTS (
-            SELECT FROM pg_stat_activity WHERE datname <> current_database()
-            AND backend_xid::text::bigint = running::text::bigint & 4294967295)
+        SELECT min(running::text::bigint) FROM pg_snapshot_xip(snapshot) AS running
+        WHERE running::text::bigint & 4294967295 <> ALL (%(elsewhere)s::bigint[])
         ), pg_snapshot_xmax(snapshot)::text::bigint) AS below
     FROM (SELECT pg_current_snapshot() AS snapshot) AS taken)
 """
@@ -83,13 +88,13 @@ def read(after: Position, *, target: str | None = None, but_not: str = "", limit
     """What changed since, oldest first, of one target or all; `but_not` leaves out an origin. Fewer than `limit`: no more
     can be read now. What is still being written, and what was committed after it began, comes later."""
     asked = {"xid": after.xid, "change": after.change, "target": target, "but_not": but_not, "limit": limit}
-    return _entries(_READ, asked)
+    return _entries(_READ, asked | {"elsewhere": _elsewhere()})
 
 
 def now() -> Position:
     """Where a reader begins for whom everything final so far is old."""
     with connection.cursor() as cursor:
-        cursor.execute(_NOW)
+        cursor.execute(_NOW, {"elsewhere": _elsewhere()})
         return Position(cursor.fetchone()[0] - 1, 2**63 - 1)
 
 
@@ -112,6 +117,14 @@ def position_of(consumer: str) -> Position:
 def moved(consumer: str, to: Position) -> None:
     """Remember where the reader is. Call it in the transaction of what the reader did."""
     ChangePosition.objects.update_or_create(consumer=consumer, defaults={"xid": to.xid, "change": to.change})
+
+
+def _elsewhere() -> list[int]:
+    """The transactions that run in the server's other databases."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ELSEWHERE)
+        running: list[int] = cursor.fetchone()[0]
+        return running
 
 
 def _entries(statement: str, asked: dict[str, Any]) -> list[Entry]:

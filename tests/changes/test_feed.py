@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -279,6 +280,26 @@ class TestReaders:
             assert feed.read(place) == []
             joe = member(email="joe@example.org")
             assert [one.aggregate for one in feed.read(place)] == [joe.pk]
+
+    def test_what_was_final_stays_final_while_transactions_elsewhere_come_and_go(self, sydney_members: None) -> None:
+        """A reader moves to `now` what it has read up to: a place that goes back would have passed by what it did not see."""
+        busy = """DO $$ BEGIN FOR i IN 1..400 LOOP
+            PERFORM pg_current_xact_id(), pg_sleep(0.004); COMMIT;
+        END LOOP; END $$"""
+
+        def come_and_go() -> None:
+            elsewhere = {**connection.get_connection_params(), "dbname": "postgres"}
+            with psycopg.connect(**elsewhere, autocommit=True) as session:
+                session.execute(busy)
+
+        others = [threading.Thread(target=come_and_go) for _ in range(12)]
+        for other in others:
+            other.start()
+        places = []
+        while any(other.is_alive() for other in others):
+            places.append(feed.now())
+        assert [one for one, then in pairwise(places) if then < one] == []
+        assert places[0] < places[-1]
 
     def test_reading_goes_on_where_it_stopped_also_within_one_transaction(self, sydney_members: None) -> None:
         with transaction.atomic():

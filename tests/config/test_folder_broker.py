@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import queue
 import time
+from multiprocessing.synchronize import Event
 
 import pytest
 from kombu import Connection
@@ -25,33 +26,37 @@ def publish(folder: str, who: int) -> None:
             box.put([who, number])
 
 
-def consume(folder: str, results: multiprocessing.Queue) -> None:
+def consume(folder: str, all_sent: Event, results: multiprocessing.Queue) -> None:
     got = []
     with connect(folder) as connection:
         box = connection.SimpleQueue("work")
-        quiet_since = time.monotonic()
-        while time.monotonic() - quiet_since < 1:
+        while True:
+            last = all_sent.is_set()
             try:
                 message = box.get(block=False)
             except queue.Empty:
+                if last:
+                    break
                 time.sleep(0.001)
                 continue
             message.ack()
             got.append(tuple(message.payload))
-            quiet_since = time.monotonic()
     results.put(got)
 
 
 @pytest.mark.services
 def test_two_writers_and_two_readers_at_full_speed_lose_nothing(tmp_path):
     context = multiprocessing.get_context("spawn")
-    results = context.Queue()
-    processes = [context.Process(target=publish, args=(str(tmp_path), who)) for who in range(2)]
-    processes += [context.Process(target=consume, args=(str(tmp_path), results)) for _ in range(2)]
-    for process in processes:
+    results, all_sent = context.Queue(), context.Event()
+    writers = [context.Process(target=publish, args=(str(tmp_path), who)) for who in range(2)]
+    readers = [context.Process(target=consume, args=(str(tmp_path), all_sent, results)) for _ in range(2)]
+    for process in (*readers, *writers):
         process.start()
-    got = sorted(results.get(timeout=20) + results.get(timeout=20))
-    for process in processes:
+    for process in writers:
+        process.join()
+    all_sent.set()
+    got = sorted(results.get(timeout=60) + results.get(timeout=60))
+    for process in readers:
         process.join()
     assert got == [(who, number) for who in range(2) for number in range(MESSAGES)]
 

@@ -71,6 +71,7 @@ def ends(chapter, seconds):
         Credential.objects.update(expires_at=timezone.now() + timedelta(seconds=seconds))
 
 
+@pytest.mark.xdist_group("crowd")
 def test_fifty_callers_at_once_make_one_refresh(sydney, ours, vendor):
     vendor.idp.slowness = 0.3
     start = threading.Barrier(50)
@@ -249,6 +250,7 @@ def test_an_expired_connection_does_not_ask_the_vendor_again(sydney, ours, vendo
     assert vendor.count("/token") == 1
 
 
+@pytest.mark.xdist_group("crowd")
 def test_fifty_callers_at_once_ask_about_a_revoked_token_once(sydney, ours, vendor):
     vendor.idp.refresh_token = "another"
 

@@ -55,7 +55,7 @@ def _database(folder: Path) -> Iterator[None]:
 def _run(folder: Path, names: list[str], seed: int) -> int:
     from django.test.utils import setup_databases, teardown_databases
 
-    from tests.conftest import SLUGS, empty_chapters, make_chapters
+    from tests.conftest import SLUGS, empty, make_chapters
 
     from .audit import Findings
     from .scenarios import SCENARIOS
@@ -70,7 +70,7 @@ def _run(folder: Path, names: list[str], seed: int) -> int:
             began = time.monotonic()
             make_chapters()
             outcome = _play(SCENARIOS[name], folder / name, SLUGS, seed)
-            empty_chapters()
+            empty()
             kills += outcome.kills
             found.add(outcome.findings)
             for what, figure in outcome.figures.items():

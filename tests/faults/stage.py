@@ -173,7 +173,10 @@ class Stage:
                 jobs = list(
                     Job.objects.exclude(state=Job.State.DONE).values_list("key", "state", "attempts", "last_error")
                 )
-                raise Stuck(f"After {seconds:.0f} s still not: {what}. Runs: {self.unfinished()}. Jobs: {jobs}")
+                said = (self.folder / "processes.log").read_text(errors="replace")[-2000:]
+                raise Stuck(
+                    f"After {seconds:.0f} s still not: {what}. Runs: {self.unfinished()}. Jobs: {jobs}. Said:\n{said}"
+                )
             meanwhile()
             time.sleep(0.05)
 

@@ -8,7 +8,7 @@ from .answers import Misanswering
 from .records import Size
 from .vendor import FAULTS
 
-pytestmark = [pytest.mark.services]
+pytestmark = [pytest.mark.services, pytest.mark.xdist_group("crowd")]
 
 
 def test_every_run_ends_right_or_says_what_is_missing_and_afterwards_nothing_is(setting):

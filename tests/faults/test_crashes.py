@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .crashes import dump_of_this, played
+
+pytestmark = pytest.mark.xdist_group("crowd")
 
 
 def test_no_batch_is_half_there_when_the_server_has_crashed(committed, tmp_path):

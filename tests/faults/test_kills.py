@@ -7,7 +7,7 @@ import pytest
 from .kills import Killing
 from .records import Size
 
-pytestmark = [pytest.mark.services]
+pytestmark = [pytest.mark.services, pytest.mark.xdist_group("crowd")]
 
 
 def test_every_record_is_here_exactly_once_while_workers_are_killed(setting):

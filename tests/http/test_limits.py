@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 import requests
@@ -26,6 +28,15 @@ def limited(**rate):
     return caller(fakes.make("limited", limits=RateLimit(**rate)), "live")
 
 
+@contextmanager
+def stopwatch() -> Iterator[Callable[[], float]]:
+    """Seconds the block has taken: a place in the queue comes nearer meanwhile, and tokens come back."""
+    began = time.monotonic()
+    ended = 0.0
+    yield lambda: ended - began
+    ended = time.monotonic()
+
+
 @pytest.mark.parametrize(
     "declared", [{"per_second": n} for n in (1, 2, 5, 100)] + [{"per_minute": n} for n in (1, 2, 60)]
 )
@@ -40,9 +51,11 @@ def test_burst_and_refill_together_never_pass_the_vendors_number(declared):
 def test_a_burst_goes_at_once_and_the_rest_queues_up():
     who = limited(per_minute=60)
     windows = limits.windows(who)
-    waits = [limits.take(who, windows).wait for _ in range(15)]
+    with stopwatch() as took:
+        waits = [limits.take(who, windows).wait for _ in range(15)]
     assert waits[:12] == [0] * 12
-    assert waits[12:] == pytest.approx([1.25, 2.5, 3.75], abs=0.1)
+    for wait, whole in zip(waits[12:], [1.25, 2.5, 3.75], strict=True):
+        assert whole - took() <= wait <= whole
 
 
 def test_a_token_comes_back_with_time():
@@ -74,9 +87,12 @@ def test_a_place_in_the_queue_that_is_given_back_is_free_again():
     who = limited(per_minute=5)
     windows = limits.windows(who)
     limits.take(who, windows)
-    first = limits.take(who, windows).wait
-    limits.give_back(windows)
-    assert limits.take(who, windows).wait == pytest.approx(first, abs=0.2)
+    with stopwatch() as took:
+        first = limits.take(who, windows).wait
+        limits.give_back(windows)
+        again = limits.take(who, windows).wait
+    assert first > 10
+    assert first - took() <= again <= first
 
 
 def test_a_wait_beyond_our_patience_is_said_and_not_slept(vendor):
@@ -122,36 +138,41 @@ def test_threads_share_a_limit():
         waits.extend(limits.take(who, windows).wait for _ in range(10))
 
     threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sum(wait == 0 for wait in waits) == 20
-    assert max(waits) == pytest.approx(60 / 80 * 60, rel=0.05)
+    with stopwatch() as took:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert 20 <= sum(wait == 0 for wait in waits) <= 20 + took() * windows[0].rate
+    assert 45 - took() <= max(waits) <= 45
 
 
 def test_processes_share_a_limit():
     who = limited(per_minute=100)
     (window,) = limits.windows(who)
-    from django.db import connection
-
-    database = connection.settings_dict
     script = f"""
 import os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
 import django; django.setup()
-from django.db import connection
-connection.settings_dict["NAME"] = {database["NAME"]!r}
 from types import SimpleNamespace
 from uuid import uuid4
 from integrations.http import limits
 window = limits.Window(key={window.key!r}, capacity={window.capacity}, rate={window.rate}, period={window.period})
 who = SimpleNamespace(connection_id=uuid4())
+print("ready", flush=True)
+sys.stdin.readline()
 print(sum(limits.take(who, [window]).wait == 0 for _ in range(15)))
 """
-    runs = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    free = [int(run.communicate(timeout=30)[0]) for run in runs]
-    assert 20 <= sum(free) <= 24  # a burst of 20, and what comes back in the seconds the processes take to start
+    command = [sys.executable, "-c", script]
+    runs = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    for run in runs:
+        assert run.stdout.readline() == "ready\n"
+    with stopwatch() as took:
+        for run in runs:
+            run.stdin.write("go\n")
+            run.stdin.flush()
+        free = [int(run.communicate(timeout=60)[0]) for run in runs]
+    assert 20 <= sum(free) <= 20 + took() * window.rate
     assert all(free)
 
 
@@ -173,8 +194,8 @@ def test_a_dead_database_connection_is_replaced():
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
-    time.sleep(0.1)
+        cursor.execute("SELECT pg_terminate_backend(%s, 60000)", [pid])  # and waits until it has ended
+        assert cursor.fetchone() == (True,)
     assert limits.take(who, limits.windows(who)).wait == 0
 
 

@@ -18,7 +18,7 @@ from integrations.hub.models import Fire, Job
 from tests.hub.brokers import use_broker
 from tests.hub.job_kinds import EFFECT, SUICIDE
 
-pytestmark = [pytest.mark.services]
+pytestmark = [pytest.mark.services, pytest.mark.xdist_group("crowd")]
 
 BROKER_URL = os.environ.get("BROKER_URL", "filesystem://")
 

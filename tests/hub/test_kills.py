@@ -15,7 +15,7 @@ from integrations.hub.jobs import enqueue, sweep
 from integrations.hub.models import Job
 from tests.hub.job_kinds import EFFECT, SUICIDE
 
-pytestmark = [pytest.mark.services]
+pytestmark = [pytest.mark.services, pytest.mark.xdist_group("crowd")]
 
 JOBS_PER_CHAPTER, KILLS = 100, 15
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from finance.models import Party
-from integrations import hub, roles
+from integrations import hub
 from integrations.conflicts.models import Conflict
 from integrations.connections.models import Connection, Credential
 from integrations.hub.models import Chapter
@@ -22,8 +22,6 @@ CANARY = "canary-secret-7d1f0c"
 def make_person(chapter: Chapter, role: str | None = None, *, username: str = "", **extra) -> User:
     """A user of the chapter with that role; every chapter has all roles."""
     with hub.enter(chapter):
-        if not Group.objects.filter(name="Auditor").exists():
-            roles.apply_roles()
         name = username or (role or "nobody").lower().replace(" ", "-")
         user = User.objects.create_user(name, password="correct horse battery", **extra)
         if role:

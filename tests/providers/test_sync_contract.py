@@ -30,7 +30,6 @@ from integrations.sync.engine import run_sync
 from integrations.sync.models import QuarantinedRecord, RecordLink, SyncRun
 from integrations.sync.records import create_record
 from integrations.sync.services import approve, in_order
-from tests.conftest import SLUGS, make_chapters
 from tests.providers.lab_client import LabClient, key_like
 from tests.providers.plainly import canonical
 from tests.providers.promises import Lab
@@ -56,25 +55,11 @@ def hasty(monkeypatch) -> None:
 
 
 @pytest.fixture
-def chapters(transactional_db: None) -> Iterator[dict[str, Chapter]]:
-    """Both chapters, committed, since a token is renewed on a database connection of its own. Only what these tests make is
-    taken away again: faster than emptying every table of both."""
-    make_chapters()
-    found = {chapter.slug: chapter for chapter in Chapter.objects.filter(slug__in=SLUGS)}
-    yield found
-    for chapter in found.values():
-        with hub.enter(chapter):
-            Connection.objects.all().delete()
-            for target in reversed(targets.all_targets().values()):  # what refers to others was registered after them
-                target.model.objects.all().delete()
-
-
-@pytest.fixture
-def here(chapters: dict[str, Chapter]) -> Iterator[Chapter]:
+def here(committed: dict[str, Chapter]) -> Iterator[Chapter]:
     """Sydney, which the test is inside; Melbourne has none of it afterwards."""
-    with hub.enter(chapters["sydney"]):
-        yield chapters["sydney"]
-    with hub.enter(chapters["melbourne"]):
+    with hub.enter(committed["sydney"]):
+        yield committed["sydney"]
+    with hub.enter(committed["melbourne"]):
         assert not RecordLink.objects.exists()
         assert not Connection.objects.exists()
 
@@ -360,9 +345,9 @@ def test_an_action_goes_through_the_connections_own_door(slug: str, kind: str, h
         lab.tell("reset_faults")
 
 
-def test_two_chapters_hold_different_people(chapters: dict[str, Chapter], lab: Lab):
+def test_two_chapters_hold_different_people(committed: dict[str, Chapter], lab: Lab):
     found = {}
-    for slug, chapter in chapters.items():
+    for slug, chapter in committed.items():
         with hub.enter(chapter):
             synced(connect("mailchimp", who=slug))
             members = targets.get("members.member").model.objects

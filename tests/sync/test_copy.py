@@ -72,7 +72,9 @@ def test_decimals_and_automatic_keys(inside):
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=40), max_size=5))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 def test_any_text_survives_in_columns_arrays_and_json(inside, texts):
     row = member(given_name="".join(texts), tags=texts, address={"lines": texts})
     write(Member, [row])

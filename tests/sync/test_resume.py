@@ -282,7 +282,7 @@ def test_a_pause_is_forgotten_when_the_run_goes_on(ledger, vendor):
 
 
 def until(true) -> None:
-    for _ in range(1000):
+    for _ in range(3000):
         if true():
             return
         time.sleep(0.02)
@@ -300,7 +300,7 @@ def test_a_killed_worker_leaves_whole_batches_and_the_next_goes_on(committed, ve
     def hang_at_the_second(asked):
         if where == "page" and asked.query["page"] == "2" and not go_on.is_set():
             reached.set()
-            go_on.wait(20)
+            go_on.wait(60)
         return plain(asked)
 
     vendor.routes["/contacts"] = hang_at_the_second
@@ -308,7 +308,7 @@ def test_a_killed_worker_leaves_whole_batches_and_the_next_goes_on(committed, ve
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.test"}, text=True
     ) as child:
-        assert reached.wait(20) if where == "page" else child.stdout.readline() == "writing\n"
+        assert reached.wait(60) if where == "page" else child.stdout.readline() == "writing\n"
         with hub.enter(committed["sydney"]):
             until(RecordLink.objects.exists)  # the second page is asked for while the first is written
         child.send_signal(signal.SIGKILL)

@@ -85,7 +85,7 @@ def connect(name: str = "Ledger") -> Connection:
 
 def final() -> None:
     """Until readers of the feed may see everything: somebody else on this server may still be writing."""
-    for _ in range(200):
+    for _ in range(1200):
         newest = ChangeSet.objects.order_by("-xid").values_list("xid", flat=True).first()
         if newest is None or newest <= feed.now().xid:
             return

@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from uuid import uuid4
 
@@ -22,7 +23,7 @@ from integrations.sync.push import engine as pushing
 from integrations.sync.push import outbox, switch
 from integrations.sync.push.models import OutboundWrite
 
-from .conftest import connect, sync, two_way
+from .conftest import connect, final, sync, two_way
 from .test_sending import contacts, edit
 
 pytestmark = pytest.mark.services
@@ -337,13 +338,14 @@ def test_a_worker_killed_between_their_commit_and_ours_sends_nothing_twice(chapt
     with hub.enter(chapters["sydney"]):
         ledger = connect()
         two_way(ledger, resource, creates=True)
-    kills = 0
-    while kills < KILLS:
-        with hub.enter(chapters["sydney"]):
-            Party.objects.create(name=f"Newcomer {kills}", email=f"n{kills}@example.com")
-            if kills > 2:
-                edit(f"Newcomer {kills - 3}", phone=str(kills))
-        kills += kill(shop, resource)
+    with workers(shop, resource) as kill:
+        for number in range(KILLS):
+            with hub.enter(chapters["sydney"]):
+                Party.objects.create(name=f"Newcomer {number}", email=f"n{number}@example.com")
+                if number > 2:
+                    edit(f"Newcomer {number - 3}", phone=str(number))
+                final()
+            kill()
     with hub.enter(chapters["sydney"]):
         run = sync(Connection.objects.get(), resource)
         sync(Connection.objects.get(), resource)
@@ -356,15 +358,26 @@ def test_a_worker_killed_between_their_commit_and_ours_sends_nothing_twice(chapt
         assert not OutboundWrite.objects.exists()
 
 
-def kill(shop, resource: str) -> int:
-    """A worker, dead as soon as the vendor has answered. What an earlier one left may be settled on the way."""
+@contextmanager
+def workers(shop, resource: str) -> Iterator[Callable[[], None]]:
+    """Kills a worker as soon as the vendor has answered it. What an earlier one left may be settled on the way."""
     command = [sys.executable, "-m", "tests.sync.push.killed", "sydney", resource, shop.url]
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.test"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "taken\n"
-        child.send_signal(signal.SIGKILL)
-    return 1
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, bufsize=1
+    ) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+
+        def kill() -> None:
+            parent.stdin.write("another\n")
+            said, pid = parent.stdout.readline().split()
+            assert said == "taken"
+            os.kill(int(pid), signal.SIGKILL)
+            assert parent.stdout.readline() == f"dead {signal.SIGKILL.value}\n"
+
+        yield kill
+        parent.stdin.close()
 
 
 # --- approval -----------------------------------------------------------------------------------------------------------

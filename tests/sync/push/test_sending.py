@@ -9,6 +9,9 @@ from django.utils import timezone
 
 from finance.models import Invoice, Party
 from integrations.changes import feed
+from integrations.conflicts.models import Conflict
+from integrations.conflicts.resolve import resolve_all
+from integrations.mapping.services import save_field_rules
 from integrations.sync.models import RecordLink, SyncRun
 from integrations.sync.push import switch
 from integrations.sync.push.models import OutboundWrite
@@ -21,6 +24,20 @@ pytestmark = pytest.mark.services
 def contacts(shop, count: int = 3) -> None:
     for number in range(count):
         shop.put("contacts", f"c{number}", name=f"Contact {number}", email=f"c{number}@example.com", phone="1")
+
+
+def invoice_of_ada(shop) -> None:
+    shop.put("contacts", "c1", name="Ada")
+    what = {"type": "sale", "number": "1", "contact": "c1", "date": "2026-02-03", "status": "draft", "currency": "AUD"}
+    money = dict.fromkeys(("subtotal", "total", "due"), 10) | {"tax": 0, "paid": 0, "credited": 0}
+    shop.put("invoices", "i1", **what, **money)
+
+
+def two_way_with_phone_owned_by(owner: str, ledger, shop) -> None:
+    contacts(shop)
+    sync(ledger)
+    save_field_rules(ledger, "contacts", {"phone": {"owner": owner}})
+    two_way(ledger)
 
 
 def edit(who: str, /, **values: object) -> Party:
@@ -257,37 +274,9 @@ def _beside(work) -> None:
     database.close()
 
 
-def test_ours_wins_where_the_field_is_ours(ledger, shop):
-    from integrations.mapping.services import save_field_rules
-
-    contacts(shop)
-    sync(ledger)
-    save_field_rules(ledger, "contacts", {"phone": {"owner": "ours"}})
-    two_way(ledger)
-    edit("Contact 1", phone="ours")
-    sync(ledger)
-    shop.put("contacts", "c1", phone="theirs")
-    edit("Contact 1", phone="ours again")
-    sync(ledger)
-    assert shop.records["contacts"]["c1"]["phone"] == "ours again"
-    assert Party.objects.get(name="Contact 1").phone == "ours again"
-
-
 def test_a_reference_goes_out_as_their_key(ledger, shop):
-    shop.put("contacts", "c1", name="Ada")
+    invoice_of_ada(shop)
     shop.put("contacts", "c2", name="Grace")
-    money = dict.fromkeys(("subtotal", "total", "due"), 10) | {"tax": 0, "paid": 0, "credited": 0}
-    shop.put(
-        "invoices",
-        "i1",
-        type="sale",
-        number="1",
-        contact="c1",
-        date="2026-02-03",
-        status="draft",
-        currency="AUD",
-        **money,
-    )
     sync(ledger)
     two_way(ledger, "invoices")
     invoice = Invoice.objects.get()
@@ -298,19 +287,7 @@ def test_a_reference_goes_out_as_their_key(ledger, shop):
 
 
 def test_what_refers_to_something_unknown_there_waits_for_it(ledger, shop):
-    shop.put("contacts", "c1", name="Ada")
-    money = dict.fromkeys(("subtotal", "total", "due"), 10) | {"tax": 0, "paid": 0, "credited": 0}
-    shop.put(
-        "invoices",
-        "i1",
-        type="sale",
-        number="1",
-        contact="c1",
-        date="2026-02-03",
-        status="draft",
-        currency="AUD",
-        **money,
-    )
+    invoice_of_ada(shop)
     two_way(ledger, creates=True)
     two_way(ledger, "invoices")
     invoice = Invoice.objects.get()
@@ -368,14 +345,7 @@ def test_a_resource_that_is_only_read_cannot_be_switched_on(ledger, shop):
 
 
 def test_a_field_in_conflict_is_not_sent_until_a_person_has_decided(ledger, shop):
-    from integrations.conflicts.models import Conflict
-    from integrations.conflicts.resolve import resolve_all
-    from integrations.mapping.services import save_field_rules
-
-    contacts(shop)
-    sync(ledger)
-    save_field_rules(ledger, "contacts", {"phone": {"owner": "ask"}})
-    two_way(ledger)
+    two_way_with_phone_owned_by("ask", ledger, shop)
     edit("Contact 1", phone="ours", given_name="Ada")
     shop.put("contacts", "c1", phone="theirs")
     run = sync(ledger)
@@ -389,14 +359,7 @@ def test_a_field_in_conflict_is_not_sent_until_a_person_has_decided(ledger, shop
 
 
 def test_a_decision_for_theirs_sends_nothing(ledger, shop):
-    from integrations.conflicts.models import Conflict
-    from integrations.conflicts.resolve import resolve_all
-    from integrations.mapping.services import save_field_rules
-
-    contacts(shop)
-    sync(ledger)
-    save_field_rules(ledger, "contacts", {"phone": {"owner": "ask"}})
-    two_way(ledger)
+    two_way_with_phone_owned_by("ask", ledger, shop)
     edit("Contact 1", phone="ours")
     shop.put("contacts", "c1", phone="theirs")
     sync(ledger)
@@ -408,16 +371,12 @@ def test_a_decision_for_theirs_sends_nothing(ledger, shop):
 
 def test_what_is_ours_by_rule_goes_back_to_a_vendor_that_said_otherwise(ledger, shop):
     """Their word is read, loses, and is answered with ours."""
-    from integrations.mapping.services import save_field_rules
-
-    contacts(shop)
-    sync(ledger)
-    save_field_rules(ledger, "contacts", {"phone": {"owner": "ours"}})
-    two_way(ledger)
+    two_way_with_phone_owned_by("ours", ledger, shop)
     edit("Contact 1", phone="ours")
     assert sync(ledger).sent == 1
     edit("Contact 1", phone="ours, newer")
     shop.put("contacts", "c1", phone="theirs")
     assert sync(ledger).sent == 1
     assert shop.records["contacts"]["c1"]["phone"] == "ours, newer"
+    assert Party.objects.get(name="Contact 1").phone == "ours, newer"
     assert sync(ledger).sent == 0
