@@ -15,9 +15,10 @@ from integrations import registry
 from integrations.changes import origins
 from integrations.connections.models import Connection
 from integrations.mapping.compile import MappingError
-from integrations.sync import positions, refs
+from integrations.sync import positions
 from integrations.sync.apply import apply
 from integrations.sync.batch import Route
+from integrations.sync.ending import follow
 from integrations.sync.models import RecordLink
 
 from .aliases import standing
@@ -107,7 +108,7 @@ def _bring_in(
     records = [orjson.loads(review.body) for review in brought]
     with origins.by(origins.of_connection(connection.pk)):
         apply(route, records, timezone.now(), choices=choices)
-        refs.settle(connection)
+        follow(connection, [route.resource], changed=True)
     links = dict(
         RecordLink.objects.filter(connection=connection, resource=resource, external_id__in=list(choices))
         .values_list("external_id", "record_id")

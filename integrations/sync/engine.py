@@ -19,7 +19,6 @@ from .models import ResourceState, SyncRun
 from .positions import Superseded
 from .pull import Cancelled, Fence, Progress, Pull
 from .push.sending import Sending
-from .push.wishes import look_soon
 from .words import AGAIN_BY_ITSELF, Words, seconds
 
 MOST_BEGINNINGS = 3
@@ -90,8 +89,6 @@ def _read(
         if push and run.state == SyncRun.State.RUNNING:
             sending.confirm(push)
             push.send(door)
-    if run.created or run.updated:
-        look_soon(resource.target, but_not=connection)
 
 
 def _read_all(

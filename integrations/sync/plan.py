@@ -43,6 +43,8 @@ class Plan:
         self.why, self.linked = why, linked
         self.counts = Counts()
         self.gone = 0
+        # Keys of linked records, where the vendor's list of deletions is held against them.
+        self.changed: set[str] = set()
         self.samples: dict[str, list[dict[str, Any]]] = {"create": [], "update": [], "delete": [], "aside": []}
         self.reasons: Counter[tuple[str, str]] = Counter()
         self.skipped: Counter[str] = Counter()
@@ -69,6 +71,10 @@ class Plan:
     def add_gone(self, count: int, sample: list[dict[str, Any]]) -> None:
         """Records that a complete read no longer showed."""
         self.gone += count
+        self.add_deleted(count, sample)
+
+    def add_deleted(self, count: int, sample: list[dict[str, Any]]) -> None:
+        """Records beside those that were shown."""
         self.counts.deleted += count
         self.samples["delete"] += sample[: self.wants["delete"]]
 

@@ -15,10 +15,10 @@ from django.utils import timezone
 
 from integrations import registry
 from integrations.connections.models import Connection
-from integrations.provider import FullComparison
+from integrations.provider import FullComparison, Tombstones
 
 from . import plan as plans
-from . import survey
+from . import survey, tombstones
 from .apply import Outcome
 from .batch import Counts, Route
 from .copy import table
@@ -97,6 +97,8 @@ def note(plan: Plan, route: Route, run: SyncRun, outcome: Outcome, *, since: int
     """Take down what a batch did since `survey.mark`. Call it in the batch's transaction, before that is rolled back."""
     found = survey.survey(route, run.pk, since, seen=outcome.seen, now=now, wants=plan.wants)
     plan.add(outcome.counts, found)
+    if _lists_deletions(route):
+        plan.changed.update(survey.changed_at(route, outcome.seen, now))
 
 
 def keep(plan: Plan, route: Route, run: SyncRun, seen: Sequence[str], *, comparing: bool) -> None:
@@ -116,12 +118,16 @@ def keep(plan: Plan, route: Route, run: SyncRun, seen: Sequence[str], *, compari
         )
 
 
-def conclude(plan: Plan, route: Route, run: SyncRun, state: ResourceState, place: Position) -> list[str]:
-    """The end of a plan: what a complete read would delete, and the plan put on the run. Returns what to say beside the
-    counts."""
+def conclude(
+    plan: Plan, route: Route, run: SyncRun, state: ResourceState, place: Position, *, buried: tombstones.Found | None
+) -> list[str]:
+    """The end of a plan: what a complete read or the vendor's list of deletions would delete, and the plan put on the run.
+    Returns what to say beside the counts."""
     said: list[str] = []
     if place.since is None and _compares(route):
         said += _gone(plan, route, run, state, place)
+    if buried is not None:
+        _named(plan, route, buried)
     if plan.why == plans.ASKED and plan.heavy > plans.limit(plan.linked):
         plan.why = plans.LARGE
     if plan.why != plans.LARGE or run.plan_only:
@@ -155,6 +161,13 @@ def of_deletes(route: Route, run: SyncRun, state: ResourceState, place: Position
     return plan.stored()
 
 
+def of_named(route: Route, run: SyncRun, place: Position, gone: tombstones.Named) -> dict[str, Any]:
+    """The same of deletes that the vendor's own list names."""
+    plan = Plan(plans.DELETES, linked=linked(run, place))
+    plan.add_deleted(len(gone.links), survey.of_links(route, gone.links, plans.SAMPLES))
+    return plan.stored()
+
+
 def parents(route: Route) -> UUID | None:
     """The waiting plan of the resource this one lives inside, where that was never read: its keys are the way in."""
     if route.resource.within is None:
@@ -174,6 +187,18 @@ def _gone(plan: Plan, route: Route, run: SyncRun, state: ResourceState, place: P
     kept = state if plan.why == plans.LARGE else None
     plan.add_gone(*survey.gone(route, run.pk, kept, place.began, plan.wants["delete"]))
     return []
+
+
+def _named(plan: Plan, route: Route, buried: tombstones.Found) -> None:
+    gone = tombstones.named(route, buried, changed=plan.changed)
+    plan.add_deleted(len(gone.links), survey.of_links(route, gone.links, plan.wants["delete"]))
+    if too_many := tombstones.beyond_the_brake(route, gone):
+        plan.notes.append(f"{too_many}: these are deleted here only if somebody approves it.")
+
+
+def _lists_deletions(route: Route) -> bool:
+    deletes = route.resource.deletes
+    return isinstance(deletes, Tombstones) and bool(deletes.path)
 
 
 def _compares(route: Route) -> bool:

@@ -14,23 +14,20 @@ from typing import Any, Protocol
 from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
-from psycopg import sql
 
 from integrations.changes import origins
-from integrations.conflicts.review import review
 from integrations.connections.models import Connection
 from integrations.http import Door
 from integrations.matching import reviews
 from integrations.provider import FullComparison, Permanent, ProviderError
 
-from . import conflicts, deletes, drift, pace, planned, positions, quarantine, refs, survey, tombstones
+from . import conflicts, deletes, drift, ending, pace, planned, positions, quarantine, survey, tombstones
 from . import plan as plans
 from .ahead import TurnOver
 from .apply import Outcome, apply
 from .batch import Counts, Route
-from .copy import table
 from .cursors import newest
-from .models import RecordLink, ResourceState, SyncRun
+from .models import ResourceState, SyncRun
 from .moved import has_moved
 from .positions import Position
 from .reading import Piece, Request, read
@@ -40,8 +37,6 @@ MOST_PAGES = 25
 MOST_SECONDS = 5.0
 # How long a job reads before others get its worker: a first sync may take hours.
 TURN_SECONDS = 60.0
-# Loads of this size leave the planner without a notion of the tables.
-WORTH_ANALYZING = 5_000
 
 # A batch looks everything up by key. While a table is being filled the planner knows nothing of it, and would read the whole of
 # it for every batch: a load would take the square of its length. Where there is no index, that reading counts as so dear that
@@ -116,16 +111,14 @@ class Pull:
         if self.plan is not None:
             self._finish_plan(self.plan)
             return
-        if self.run.created >= WORTH_ANALYZING:
-            self._analyze()
+        ending.analyze(self.route.resource, self.run.created)
         now = timezone.now()
         with transaction.atomic():
             self._hold()
             if self.comparing:
                 self._compare()
             self._bury()
-            refs.settle(self.route.connection)
-            review(self.route.connection, self.route.resource.name)
+            self._follow()
             state = self.state
             state.cursor = self.position.newest.isoformat() if self.position.newest else state.cursor
             state.position, state.last_complete_at, state.last_error = None, self.position.began, ""
@@ -335,11 +328,14 @@ class Pull:
         """What the vendor's list of deletions named is gone, and the list is read on from there; unless it is too much."""
         if self.buried is None:
             return
-        deleted, message = tombstones.bury(self.route, self.buried, approved=self.run.approved)
+        gone = tombstones.named(self.route, self.buried)
+        most = partial(planned.room, self.run)
+        deleted, message = tombstones.bury(self.route, gone, approved=self.run.approved, most=most)
         self.run.deleted += deleted
         if message:
             self.braked = True
             self.messages.append(message)
+            self.run.plan = planned.of_named(self.route, self.run, self.position, gone)
         else:
             self.state.deletions_cursor = self.buried.cursor
             self._answered()
@@ -352,10 +348,19 @@ class Pull:
     def _finish_plan(self, plan: plans.Plan) -> None:
         with transaction.atomic():
             self._hold()
-            self.messages += planned.conclude(plan, self.route, self.run, self.state, self.position)
+            if self._wrote:
+                self._follow()  # before the limit was met
+            self.messages += planned.conclude(plan, self.route, self.run, self.state, self.position, buried=self.buried)
             self._close(SyncRun.State.PLANNED)
             if self.work:
                 self.work.complete()
+
+    @property
+    def _wrote(self) -> bool:
+        return not self.run.plan_only and bool(self.run.created or self.run.updated)
+
+    def _follow(self) -> None:
+        ending.follow(self.route.connection, [self.route.resource], changed=self._wrote)
 
     def _close(self, state: str) -> None:
         run = self.run
@@ -381,15 +386,3 @@ class Pull:
         parts += [f"{run.held:,} held as possible duplicates"] if run.held else []
         read = f"{run.fetched:,} read: {', '.join(parts)}." if parts else "Nothing new."
         return " ".join([read, *conflicts.sentences(run.conflicts, self.position.undated)])
-
-    def _analyze(self) -> None:
-        """Only what queries choose by: the rest would cost as much as writing it."""
-        target = self.route.target
-        chosen_by = {
-            table(target.model): sorted({"id", *(name for key in target.natural_keys for name in key)}),
-            table(RecordLink): ["connection_id", "resource", "external_id", "target", "record_id", "state", "refs"],
-        }
-        with database.cursor() as cursor:
-            for store, columns in chosen_by.items():
-                names = sql.SQL(", ").join(store.column(name) for name in columns)
-                cursor.execute(sql.SQL("ANALYZE {} ({})").format(store.name, names))

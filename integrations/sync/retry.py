@@ -22,9 +22,9 @@ from integrations.connections.models import Connection
 from integrations.http import Door
 from integrations.hub.jobs import Retry, Work, enqueue, job
 from integrations.mapping.compile import MappingError
-from integrations.provider import ProviderError, RateLimited
+from integrations.provider import ProviderError, RateLimited, Resource
 
-from . import positions, quarantine, refs, reread
+from . import ending, positions, quarantine, reread
 from .apply import apply
 from .batch import Route
 from .intake import Rejected
@@ -117,14 +117,25 @@ class _Trying:
         return True
 
     def finish(self) -> None:
+        tried = self._tried()
+        for resource in tried:
+            ending.analyze(resource, self.retry.taken)
         with transaction.atomic():
             self.work.fence()
             origins.speak(origins.of_connection(self.connection.pk), self.retry.pk)
-            refs.settle(self.connection)
+            for resource in tried:
+                positions.state_of(self.connection, resource.name)
+            ending.follow(self.connection, tried, changed=self.retry.taken > 0)
             left = self.retry.tried - self.retry.taken
             rest = f"; {left:,} {'is' if left == 1 else 'are'} still set aside" if left else ""
             _end(self.retry, State.DONE, f"{self.retry.taken:,} of {self.retry.tried:,} were taken{rest}.")
             self.work.complete()
+
+    def _tried(self) -> list[Resource]:
+        """What records were tried of since it was asked for, by this worker or one before it."""
+        rows = QuarantinedRecord.objects.filter(connection=self.connection, tried_at__gte=self.retry.created_at)
+        names = set(rows.order_by().values_list("resource", flat=True).distinct())
+        return sorted((one for one in self.provider.resources if one.name in names), key=lambda one: one.name)
 
     # --- reading again ------------------------------------------------------------------------------------------------
 

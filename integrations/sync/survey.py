@@ -109,6 +109,20 @@ def gone(
         return count, _named(route.target, cursor.fetchall())
 
 
+def of_links(route: Route, links: Sequence[UUID], wanted: int) -> list[Sample]:
+    """Some of these, as records that were deleted there."""
+    if not links or wanted <= 0:
+        return []
+    found = RecordLink.objects.filter(pk__in=links).order_by("external_id").values_list("external_id", "record_id")
+    return _named(route.target, list(found[:wanted]))
+
+
+def changed_at(route: Route, seen: Sequence[str], now: datetime) -> list[str]:
+    """Those of the keys whose links were there before, and were changed at that moment."""
+    links = RecordLink.objects.filter(connection=route.connection, resource=route.resource.name, external_id__in=seen)
+    return list(links.filter(last_changed=now, first_seen__lt=now).values_list("external_id", flat=True))
+
+
 def _changed(
     cursor: CursorWrapper, route: Route, run_id: UUID, since: int, wants: Mapping[str, int]
 ) -> dict[str, list[Sample]]:

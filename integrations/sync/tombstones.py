@@ -7,10 +7,11 @@ breaks off anywhere is made again from where the last one ended.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import connection as database
 from django.utils import timezone
@@ -80,31 +81,57 @@ def read(door: Door, resource: Resource, state: ResourceState, began: datetime) 
     return Found(keys=keys, cursor=latest.isoformat() if latest else "")
 
 
-def bury(route: Route, found: Found, *, approved: bool) -> tuple[int, str]:
-    """Mark the links of what the list named; returns how many, and what a person should know. Above the brake's share of
-    links nothing is deleted, unless somebody approved it. Call it inside a transaction."""
-    assert isinstance(route.resource.deletes, Tombstones)
-    if not found.keys:
-        return 0, ""
-    brake = route.resource.deletes.brake
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """Links that the list named, of the `linked` there are."""
+
+    links: Sequence[UUID]
+    linked: int
+
+
+def named(route: Route, found: Found, *, changed: Collection[str] = ()) -> Named:
+    """What the list named and is linked. `changed`: keys that count as changed here just now. One query."""
+    before = timezone.now() - CLOCKS
+    keys = {key: at for key, at in found.keys.items() if key not in changed or at is None or at > before}
+    if not keys:
+        return Named(links=(), linked=0)
     with database.cursor() as cursor:
         cursor.execute(
             _NAMED,
             {
-                "keys": array_of_texts(found.keys),
-                "moments": list(found.keys.values()),
+                "keys": array_of_texts(keys),
+                "moments": list(keys.values()),
                 "clocks": CLOCKS,
                 "connection": route.connection.pk,
                 "resource": route.resource.name,
             },
         )
         linked, gone = cursor.fetchone()
-    if len(gone) > max(brake * linked, 1) and not approved:
-        return 0, (
-            f"{len(gone):,} of {linked:,} were deleted there, more than {brake:.0%}: nothing was deleted here. "
-            "Look there first; if it is right, approve it."
-        )
-    deleted = RecordLink.objects.filter(pk__in=gone).update(
+    return Named(links=gone, linked=linked)
+
+
+def beyond_the_brake(route: Route, gone: Named) -> str:
+    """What is said of more than the brake's share of links, as the beginning of a sentence; "" where it is not more."""
+    assert isinstance(route.resource.deletes, Tombstones)
+    brake = route.resource.deletes.brake
+    if len(gone.links) <= max(brake * gone.linked, 1):
+        return ""
+    return f"{len(gone.links):,} of {gone.linked:,} were deleted there, more than {brake:.0%}"
+
+
+def bury(route: Route, gone: Named, *, approved: bool, most: Callable[[int], int]) -> tuple[int, str]:
+    """Mark the links that the list named; returns how many, and what a person should know. Above the brake's share of links,
+    or above `most(links)`, nothing is deleted, unless somebody approved it. Call it inside a transaction."""
+    if not approved:
+        too_many = beyond_the_brake(route, gone)
+        if not too_many and len(gone.links) > most(gone.linked):
+            too_many = (
+                f"{len(gone.links):,} of {gone.linked:,} were deleted there, which together with what changed is more than a"
+                " sync may do by itself"
+            )
+        if too_many:
+            return 0, f"{too_many}: nothing was deleted here. Look there first; if it is right, approve it."
+    deleted = RecordLink.objects.filter(pk__in=gone.links).update(
         state=RecordLink.State.REMOTE_DELETED, last_changed=timezone.now()
     )
     return deleted, ""

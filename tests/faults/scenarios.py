@@ -85,6 +85,8 @@ class Elsewhere:
 # Two ways in which vendors recognise a repetition: two hundred kills.
 PUSHES = Elsewhere("tests/sync/push/test_once.py", "killed_between", 100, {"PUSH_KILLS": "100"})
 UNDOS = Elsewhere("tests/sync/test_undo.py", "killed_in_the_middle", 1)
+# Between two batches, inside one, and in the transaction that ends it.
+RETRIES = Elsewhere("tests/sync/test_retry.py", "killed_in_the_middle", 1)
 EDITS = Elsewhere("tests/sync/push/test_both_sides.py", "both_sides_end_equal", told={"STORIES_OF_EDITS": "60"})
 SCENARIOS: dict[str, Scenario] = {
     "kills": kill_workers,
@@ -92,5 +94,6 @@ SCENARIOS: dict[str, Scenario] = {
     "answers": answer_badly,
     "pushes": PUSHES,
     "undos": UNDOS,
+    "retries": RETRIES,
     "edits": EDITS,
 }

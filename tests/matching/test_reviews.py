@@ -9,10 +9,11 @@ from django.test.utils import CaptureQueriesContext
 
 from integrations import hub
 from integrations.connections.models import Connection
+from integrations.hub.models import Job
 from integrations.matching.decide import Decision, decide
 from integrations.matching.models import MatchReview
 from integrations.sync.engine import run_sync
-from integrations.sync.models import QuarantinedRecord, RecordLink, SyncRun
+from integrations.sync.models import QuarantinedRecord, RecordLink, ResourceState, SyncRun
 from members.models import Member
 from tests.sync.conftest import connect
 from tests.sync.testbook import person
@@ -99,6 +100,17 @@ def test_it_is_somebody_new(ledger, vendor):
     assert the_review().state == "separate"
     his.refresh_from_db()
     assert his.version == 1
+
+
+def test_who_sends_members_elsewhere_is_told_of_a_decision(ledger, vendor):
+    second = connect("Second")
+    ResourceState.objects.create(connection=second, resource="people", sends=True)
+    looks = Job.objects.filter(key=f"{second.pk}:people:send")
+    his = tom()
+    bring(vendor, ledger, eva())
+    looks.delete()
+    say(the_review(), "link", his.pk)
+    assert looks.count() == 1
 
 
 def test_it_is_left_out_also_when_it_changes(ledger, vendor):

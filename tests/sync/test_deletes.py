@@ -183,7 +183,7 @@ def test_a_short_read_is_still_short_for_the_run_that_ends_it(ledger, vendor, mo
     del records[7]
     vendor.routes["/offsets"] = lambda asked: Reply(page(asked).body | {"total": 40})
     with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
-        broken.setattr(pull.refs, "settle", lambda connection: 1 / 0)
+        broken.setattr(pull.ending.refs, "settle", lambda connection: 1 / 0)
         run_sync(ledger, "offsets")
     SyncRun.objects.filter(state="running").update(state="failed")
     run = run_sync(ledger, "offsets")

@@ -114,7 +114,7 @@ def test_a_batch_that_fails_takes_its_deletions_with_it(loaded, vendor, monkeypa
     ledger = loaded("offset")
     vendor.lists("/contacts", [contact(n) for n in range(30)])
     with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
-        broken.setattr(pull.refs, "settle", lambda connection: 1 / 0)  # after the comparison, in its transaction
+        broken.setattr(pull.ending.refs, "settle", lambda connection: 1 / 0)  # after the comparison, in its transaction
         run_sync(ledger, "contacts")
     assert gone() == 0
 

@@ -328,6 +328,26 @@ def test_what_changes_more_than_both_limits_is_held_and_shown_whole(ledger, vend
     assert Party.objects.filter(phone="2").count() == 20
 
 
+def test_what_was_written_before_the_limit_is_followed_up_and_what_is_only_planned_is_not(
+    ledger, vendor, few_are_many, monkeypatch
+):
+    second = connect("Second")
+    ResourceState.objects.create(connection=second, resource="links", sends=True)
+    looks = jobs(key=f"{second.pk}:links:send")
+    vendor.lists("/contacts", changed(0))
+    vendor.lists("/invoices", [invoice(21)])
+    run_sync(ledger, "contacts")
+    run_sync(ledger, "invoices")
+    looks.delete()
+    monkeypatch.setattr(pull, "MOST_PAGES", 1)  # three records
+    vendor.lists("/contacts", [contact(21), *(contact(n, phone="2") for n in range(20))])
+    run_sync(ledger, "contacts", full=True, plan_only=True)
+    assert (looks.count(), Invoice.objects.get().party) == (0, None)
+    run = run_sync(ledger, "contacts", full=True)
+    assert (run.state, run.created, run.updated) == ("planned", 1, 5)
+    assert (looks.count(), Invoice.objects.get().party.name) == (1, "Contact 21")
+
+
 def test_a_changed_mapping_falls_under_the_same_limit(ledger, vendor, few_are_many):
     vendor.lists("/contacts", [contact(n, mobile="7") for n in range(20)])
     run_sync(ledger, "contacts")

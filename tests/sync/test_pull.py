@@ -15,7 +15,7 @@ from finance.models import Invoice, InvoiceLine, Party
 from integrations import hub, registry
 from integrations.connections.models import Connection
 from integrations.provider import Field, Mapping
-from integrations.sync import pull
+from integrations.sync import ending, pull
 from integrations.sync.engine import run_sync
 from integrations.sync.models import RecordLink, ResourceState, SyncRun
 from members.models import Member
@@ -396,7 +396,7 @@ def test_a_connection_that_cannot_be_used_says_what_to_do(ledger, vendor):
 
 
 def test_analysis_follows_a_large_load(ledger, vendor, monkeypatch):
-    monkeypatch.setattr(pull, "WORTH_ANALYZING", 5)
+    monkeypatch.setattr(ending, "WORTH_ANALYZING", 5)
     vendor.lists("/contacts", [contact(n) for n in range(7)])
     with CaptureQueriesContext(database) as found:
         run_sync(ledger, "contacts")

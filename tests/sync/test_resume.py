@@ -86,7 +86,7 @@ def test_a_place_kept_by_another_version_of_the_code_is_given_up(ledger, vendor,
 def test_what_was_read_to_its_end_is_not_read_again(ledger, vendor, monkeypatch):
     vendor.lists("/contacts", [contact(n) for n in range(8)])
     with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
-        broken.setattr(pull.refs, "settle", lambda connection: 1 / 0)
+        broken.setattr(pull.ending.refs, "settle", lambda connection: 1 / 0)
         run_sync(ledger, "contacts")
     vendor.asked.clear()
     run = run_sync(ledger, "contacts", run=SyncRun.objects.get())

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,12 +18,16 @@ from django.utils import timezone
 
 from finance.models import Invoice, Party
 from integrations import hub
+from integrations.changes import origins
+from integrations.changes.models import Change
+from integrations.conflicts.models import Conflict
 from integrations.connections.models import Connection
-from integrations.hub.jobs import claims, worker
+from integrations.hub.jobs import claims, sweep, worker
 from integrations.hub.models import Job
 from integrations.mapping.models import FieldMapping
+from integrations.mapping.services import save_field_rules
 from integrations.provider import Field, Mapping, convert
-from integrations.sync import quarantine, retry, setaside
+from integrations.sync import ending, quarantine, retry, setaside
 from integrations.sync.engine import run_sync
 from integrations.sync.models import QuarantinedRecord, QuarantineRetry, RecordLink, ResourceState
 from integrations.sync.setaside import Which
@@ -223,6 +231,44 @@ def test_what_is_dismissed_stays_so_until_the_record_changes_there(ledger, vendo
         setaside.dismiss(ledger, EVERYTHING, "  ")
 
 
+def test_a_retry_ends_like_a_run_open_conflicts_are_looked_at_and_others_are_told(ledger, vendor):
+    second, reads_only = connect("Second"), connect("Third")
+    ResourceState.objects.create(connection=second, resource="links", sends=True)
+    ResourceState.objects.create(connection=reads_only, resource="links")
+    save_field_rules(ledger, "contacts", {"phone": {"owner": "ask"}})
+    vendor.lists("/contacts", [contact(1, phone="1"), contact(2, status="LOST")])
+    run_sync(ledger, "contacts")
+    with origins.by("user:7"):
+        Party.objects.update(phone="ours")
+    vendor.lists("/contacts", [contact(1, phone="theirs"), contact(2, status="LOST")])
+    run_sync(ledger, "contacts", full=True)
+    with origins.by("user:7"):
+        Party.objects.update(phone="theirs")
+    assert Conflict.objects.get().state == "open"
+    take_no_status(ledger)
+    Job.objects.all().delete()
+    assert tried(ledger).taken == 1
+    assert Conflict.objects.get().state == "moot"
+    assert set(Job.objects.filter(key__endswith=":send").values_list("key", flat=True)) == {f"{second.pk}:links:send"}
+
+
+def test_a_retry_that_takes_nothing_tells_nobody(ledger, vendor):
+    ResourceState.objects.create(connection=connect("Second"), resource="contacts", sends=True)
+    lost(vendor, ledger, (1,))
+    Job.objects.all().delete()
+    assert tried(ledger).taken == 0
+    assert not Job.objects.filter(key__endswith=":send").exists()
+
+
+def test_analysis_follows_a_large_retry(ledger, vendor, monkeypatch):
+    monkeypatch.setattr(ending, "WORTH_ANALYZING", 3)
+    lost(vendor, ledger, (1, 2, 3))
+    take_no_status(ledger)
+    with CaptureQueriesContext(database) as found:
+        assert tried(ledger).taken == 3
+    assert sum("ANALYZE" in str(query["sql"]) for query in found) == 2
+
+
 def test_what_a_sync_has_changed_meanwhile_is_left_to_it(ledger, vendor, monkeypatch):
     lost(vendor, ledger, (1,))
     take_no_status(ledger)
@@ -269,6 +315,51 @@ def test_a_retry_that_is_given_up_says_so(ledger, vendor):
     retry.given_up({"retry": str(asked.pk)}, "The worker stopped.")
     asked.refresh_from_db()
     assert (asked.state, asked.message) == ("failed", "The worker stopped. Try it again when it is mended.")
+
+
+@pytest.mark.parametrize(
+    ("where", "tried_before", "taken_before"), [("between", 2, 1), ("inside", 2, 1), ("ending", 6, 5)]
+)
+def test_a_retry_whose_worker_is_killed_in_the_middle_takes_every_record_once(
+    committed, vendor, monkeypatch, where, tried_before, taken_before
+):
+    vendor.lists("/contacts", [contact(0), contact(6, name=""), *(contact(n, status="LOST") for n in range(1, 6))])
+    vendor.lists("/invoices", [invoice(1)])
+    for chapter in committed.values():
+        with hub.enter(chapter):
+            made = connect()
+            run_sync(made, "contacts")
+            run_sync(made, "invoices")
+            take_no_status(made)
+    with hub.enter(committed["sydney"]):
+        asked = retry.request(Connection.objects.get(), EVERYTHING)
+    command = [sys.executable, "-m", "tests.sync.killed_retry", where]
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.test"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as child:
+        assert child.stdout.readline() == "here\n"
+        child.send_signal(signal.SIGKILL)
+    with hub.enter(committed["sydney"]):
+        asked.refresh_from_db()
+        assert (asked.state, asked.tried, asked.taken) == ("running", tried_before, taken_before)
+        assert (Party.objects.count(), open_rows().count()) == (1 + taken_before, 6 - taken_before)
+        assert Invoice.objects.get().party is None, "references settle at the end"
+        Job.objects.filter(state="running").update(lease_until=timezone.now())
+        assert sweep.take_back() == 1
+        monkeypatch.setattr(retry, "BATCH", 2)
+        work()
+        asked.refresh_from_db()
+        assert (asked.state, asked.tried, asked.taken) == ("done", 6, 5)
+        assert asked.message == "5 of 6 were taken; 1 is still set aside."
+        assert set(QuarantinedRecord.objects.values_list("tries", flat=True)) == {1}
+        assert open_rows().get().external_id == "c6"
+        made_once = Change.objects.filter(changeset__run_id=asked.pk, op="insert", part="")
+        assert made_once.count() == len(set(made_once.values_list("aggregate_id", flat=True))) == 5
+        assert set(Party.objects.values_list("name", flat=True)) == {f"Contact {n}" for n in range(6)}
+        assert RecordLink.objects.filter(resource="contacts").count() == 6
+        assert Invoice.objects.get().party.name == "Contact 1"
+        assert not Job.objects.exclude(state="done").exists()
+    with hub.enter(committed["melbourne"]):
+        assert (Party.objects.count(), open_rows().count(), QuarantineRetry.objects.count()) == (1, 6, 0)
 
 
 def test_decimals_stand_as_they_came():

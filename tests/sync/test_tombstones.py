@@ -142,11 +142,84 @@ def test_a_sparse_record_in_the_list_is_a_tombstone(ledger, vendor, monkeypatch)
     assert gone_here() == set()
 
 
-def test_a_plan_deletes_nothing(ledger, vendor, feed):
+def unchanged(state):
+    """Neither a link nor the place in the list has moved."""
+    now = ResourceState.objects.get()
+    return gone_here() == set() and (now.deletions_cursor, now.position, now.cursor) == (
+        state.deletions_cursor,
+        state.position,
+        state.cursor,
+    )
+
+
+def test_a_plan_counts_and_shows_what_the_list_of_deletions_names_and_deletes_nothing(ledger, vendor, feed):
     loaded(vendor, ledger)
-    vendor.lists("/deleted", [tombstone(1)])
+    before = ResourceState.objects.get()
+    vendor.lists("/deleted", [tombstone(1), tombstone(2), tombstone(3), tombstone(999)])
     run = run_sync(ledger, "contacts", plan_only=True)
-    assert (run.state, gone_here()) == ("planned", set())
+    assert (run.state, run.deleted, run.plan["counts"]["deleted"], run.plan["why"]) == ("planned", 3, 3, "asked")
+    shown = [(one["key"], one["name"]) for one in run.plan["samples"]["delete"]]
+    assert shown == [(f"c{n}", f"Contact {n}") for n in (1, 2, 3)]
+    assert (run.plan["gone"], run.plan["notes"]) == (0, [])
+    assert "3 would be deleted there" in run.message
+    assert unchanged(before)
+    assert run_sync(ledger, "contacts").deleted == 3, "as planned"
+
+
+def test_a_plan_tells_a_record_made_anew_from_one_that_is_gone(ledger, vendor, feed):
+    loaded(vendor, ledger)
+    RecordLink.objects.update(first_seen="2019-01-01T00:00:00Z", last_changed="2019-01-01T00:00:00Z")
+    ResourceState.objects.update(deletions_cursor="2019-01-01T00:00:00+00:00")
+    vendor.lists("/contacts", [contact(1, phone="9"), contact(2)])
+    vendor.lists("/deleted", [tombstone(n, "2020-01-01T00:00:00Z") for n in (1, 2)])
+    run = run_sync(ledger, "contacts", plan_only=True, full=True)
+    assert [one["key"] for one in run.plan["samples"]["delete"]] == ["c2"]
+    done = run_sync(ledger, "contacts", full=True)
+    assert (run.plan["counts"]["deleted"], done.deleted, gone_here()) == (1, 1, {"c2"})
+
+
+def test_a_plan_says_where_the_list_of_deletions_is_beyond_the_brake(ledger, vendor, feed):
+    loaded(vendor, ledger)
+    before = ResourceState.objects.get()
+    vendor.lists("/deleted", [tombstone(n) for n in range(30)])
+    run = run_sync(ledger, "contacts", plan_only=True)
+    (note,) = run.plan["notes"]
+    assert note == "30 of 40 were deleted there, more than 20%: these are deleted here only if somebody approves it."
+    assert (run.plan["counts"]["deleted"], len(run.plan["samples"]["delete"])) == (30, 20)
+    assert unchanged(before)
+    approved = run_sync(ledger, "contacts", run=services.approve(run))
+    assert (approved.deleted, len(gone_here())) == (30, 30)
+
+
+def test_deletions_count_towards_what_a_person_is_asked_about(ledger, vendor, feed, settings):
+    settings.PLAN_ABOVE_RECORDS, settings.PLAN_ABOVE_PERCENT = 5, 10
+    loaded(vendor, ledger)
+    before = ResourceState.objects.get()
+    vendor.lists("/contacts", [contact(n, phone="9") for n in range(3)])
+    vendor.lists("/deleted", [tombstone(n) for n in range(20, 23)])
+    plan = run_sync(ledger, "contacts", plan_only=True, full=True)
+    assert (plan.plan["why"], plan.plan["counts"]["updated"], plan.plan["counts"]["deleted"]) == ("large", 3, 3)
+    assert unchanged(before)
+    SyncRun.objects.filter(pk=plan.pk).delete()
+    run = run_sync(ledger, "contacts", full=True)
+    assert (run.state, run.updated, run.deleted, gone_here()) == ("planned", 3, 0, set())
+    assert "3 of 40 were deleted there, which together with what changed is more than" in run.message
+    assert (run.plan["why"], run.plan["counts"]["deleted"]) == ("deletes", 3)
+    assert [one["name"] for one in run.plan["samples"]["delete"]] == ["Contact 20", "Contact 21", "Contact 22"]
+    assert ResourceState.objects.get().deletions_cursor == before.deletions_cursor
+    approved = run_sync(ledger, "contacts", run=services.approve(run))
+    assert (approved.state, gone_here()) == ("succeeded", {"c20", "c21", "c22"})
+
+
+def test_a_large_change_is_planned_with_the_deletions_behind_it(ledger, vendor, feed, settings):
+    settings.PLAN_ABOVE_RECORDS, settings.PLAN_ABOVE_PERCENT = 2, 5
+    loaded(vendor, ledger)
+    vendor.lists("/contacts", [contact(n, phone="9") for n in range(10)])
+    vendor.lists("/deleted", [tombstone(30)])
+    run = run_sync(ledger, "contacts", full=True)
+    assert (run.state, run.plan["why"], run.deleted, gone_here()) == ("planned", "large", 0, set())
+    assert (run.plan["counts"]["updated"], run.plan["counts"]["deleted"]) == (10, 1)
+    assert "10 changed and 1 deleted are not written yet" in run.message
 
 
 def test_one_chapters_deletions_are_not_the_others(vendor, sydney, melbourne, feed):
