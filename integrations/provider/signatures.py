@@ -172,6 +172,10 @@ class SharedToken:
     field: str | None = None
     events: str = ""
 
+    @property
+    def in_address(self) -> bool:
+        return not self.header and not self.field
+
     def verify(self, delivery: Delivery, secrets: Secrets, now: float) -> bool:
         given = self._given(delivery)
         # Each event's own, all of them right.
