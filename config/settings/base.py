@@ -225,6 +225,7 @@ SPECTACULAR_SETTINGS = {
         "ConnectionStatusEnum": "integrations.connections.models.Connection.Status",
         "RecordStateEnum": "integrations.sync.models.RecordLink.State",
         "RunStateEnum": "integrations.sync.models.SyncRun.State",
+        "InboundEventStateEnum": "integrations.inbound.models.InboundEvent.State",
         "DuplicateStateEnum": "integrations.matching.models.MatchReview.State",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

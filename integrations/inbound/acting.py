@@ -22,7 +22,7 @@ from integrations.connections.models import Connection
 from integrations.http.redaction import redact
 from integrations.hub.jobs import Retry, Work
 from integrations.mapping.compile import MappingError
-from integrations.provider import ProviderError, RateLimited, Resource
+from integrations.provider import ProviderError, RateLimited, Resource, dig
 from integrations.sync import links, positions, reread, services
 from integrations.sync.apply import apply
 from integrations.sync.batch import Route
@@ -115,10 +115,15 @@ class Acting:
         keys = sorted({event.record for event in several})
         before = self._digests(route, keys)
         found, gone, unread = {}, set(), {}
+        says_gone = resource.write.gone if resource.write else ""
         with http.open_door(self.connection, resource=resource.name) as door:
             for key in keys:
                 try:
-                    found[key] = reread.fetched(door, resource, key, exact=route.mapping.exact)
+                    record = reread.fetched(door, resource, key, exact=route.mapping.exact)
+                    if says_gone and dig(record, says_gone):
+                        gone.add(key)
+                    else:
+                        found[key] = record
                 except reread.Gone:
                     gone.add(key)
                 except reread.NotReadable as why:

@@ -10,10 +10,9 @@ from django.conf import settings
 
 from integrations import hub, registry
 from integrations.connections.models import Connection
+from integrations.hub import webhook_secrets
 from integrations.hub.models import AccountRoute
 from integrations.provider import SharedToken, Webhook
-
-from . import secrets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +37,7 @@ def prepare(connection: Connection) -> None:
         defaults={"provider": connection.provider, "account_id": connection.account_id, "chapter": hub.inside()},
     )
     if isinstance(webhook.verify, SharedToken) and route.webhook_secrets is None:
-        secrets.put(route, secrets.made())
+        _keep(route, webhook_secrets.made(), webhook_secrets.OVERLAP_SECONDS)
 
 
 def of(connection: Connection) -> Address | None:
@@ -62,18 +61,23 @@ def of(connection: Connection) -> Address | None:
     )
 
 
-def keep_secret(connection: Connection, secret: str, *, overlap: float = secrets.OVERLAP_SECONDS) -> None:
+def keep_secret(connection: Connection, secret: str, *, overlap: float = webhook_secrets.OVERLAP_SECONDS) -> None:
     """What the vendor signs with, as it was typed in or came with a subscription; the one before is taken for `overlap`
     seconds more. ValueError where there is nothing to keep it for."""
     route = _route(connection)
     if route is None:
         raise ValueError("The connection is not connected, or its provider delivers nothing.")
-    secrets.put(route, secret, overlap=overlap)
+    _keep(route, secret, overlap)
 
 
-def new_token(connection: Connection, *, overlap: float = secrets.OVERLAP_SECONDS) -> None:
+def new_token(connection: Connection, *, overlap: float = webhook_secrets.OVERLAP_SECONDS) -> None:
     """Another token for the address; the old address goes on for `overlap` seconds."""
-    keep_secret(connection, secrets.made(), overlap=overlap)
+    keep_secret(connection, webhook_secrets.made(), overlap=overlap)
+
+
+def _keep(route: AccountRoute, secret: str, overlap: float) -> None:
+    webhook_secrets.put(route, secret, overlap=overlap)
+    route.save(update_fields=["webhook_secrets"])
 
 
 def _declared(connection: Connection) -> Webhook | None:
@@ -85,6 +89,8 @@ def _route(connection: Connection) -> AccountRoute | None:
     return AccountRoute.objects.filter(connection_id=connection.pk, chapter=hub.inside()).first()
 
 
-def _known(route: AccountRoute) -> list[secrets.Known]:
+def _known(route: AccountRoute) -> list[webhook_secrets.Known]:
     found, now = route.webhook_secrets, time.time()
-    return [one for one in secrets.stored(found.reveal() if found else "") if one.until is None or one.until > now]
+    return [
+        one for one in webhook_secrets.stored(found.reveal() if found else "") if one.until is None or one.until > now
+    ]

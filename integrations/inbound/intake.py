@@ -22,11 +22,10 @@ from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
 from integrations import encryption, registry
+from integrations.hub import webhook_secrets
 from integrations.hub.models import AccountRoute, Chapter, ProviderApp
 from integrations.provider import Delivery, FetchesKey, Hmac, Webhook
 from integrations.provider.challenges import Reply
-
-from . import secrets
 
 NOBODY = (os.urandom(32).hex().encode(),)
 # Kept with every delivery, beside those that the declaration names.
@@ -126,7 +125,7 @@ def _opened(field: encryption.EncryptedField, pk: UUID, sealed: Any, now: float)
     if sealed is None:
         return ()
     try:
-        return secrets.valid(secrets.stored(field.open(pk, bytes(sealed)).decode()), now)
+        return webhook_secrets.valid(webhook_secrets.stored(field.open(pk, bytes(sealed)).decode()), now)
     except encryption.CannotDecrypt:
         return ()
 

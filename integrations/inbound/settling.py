@@ -10,11 +10,12 @@ from integrations import registry
 from integrations.connections.models import Connection
 from integrations.encryption import CannotDecrypt
 from integrations.http import documents
+from integrations.hub import webhook_secrets
 from integrations.hub.jobs import Retry, Work
 from integrations.hub.models import AccountRoute, InboxDelivery, ProviderApp
 from integrations.provider import Delivery, FetchesKey
 
-from . import refusals, secrets, taking
+from . import refusals, taking
 
 AGAIN_SECONDS = 30.0
 
@@ -70,4 +71,4 @@ def _secrets(row: InboxDelivery, at: float) -> tuple[bytes, ...]:
         else AccountRoute.objects.filter(connection_id=row.connection_id).first()
     )
     found = whose.webhook_secrets if whose else None
-    return secrets.valid(secrets.stored(found.reveal()), at) if found else ()
+    return webhook_secrets.valid(webhook_secrets.stored(found.reveal()), at) if found else ()

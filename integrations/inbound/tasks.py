@@ -16,11 +16,11 @@ from integrations.hub.jobs import Fail, Work, inbox, job
 from integrations.hub.jobs.regular import regular
 from integrations.hub.models import InboxDelivery
 
-from . import settling, spreading, taking
-from .acting import Acting
+from . import addresses, settling, spreading, taking
+from .acting import USABLE, Acting
 from .models import InboundEvent
 
-PRUNE = "inbound.prune"
+UPKEEP = "inbound.upkeep"
 PRUNED_AT_ONCE = 5_000
 
 
@@ -45,10 +45,17 @@ def spread(work: Work) -> None:
     spreading.spread(work.payload["provider"], work)
 
 
-@regular(PRUNE, every=timedelta(hours=1))
-@job(PRUNE, max_attempts=3)
-def prune(work: Work) -> None:
-    """What is over is kept for as long as a vendor may repeat it."""
+@regular(UPKEEP, every=timedelta(hours=1))
+@job(UPKEEP, max_attempts=3)
+def upkeep(work: Work) -> None:
+    """Every connection has what its deliveries are known by, also where a later release made its provider deliver; and what is
+    over is kept for as long as a vendor may repeat it."""
+    for connection in Connection.objects.filter(status__in=USABLE):
+        addresses.prepare(connection)
+    _prune(work)
+
+
+def _prune(work: Work) -> None:
     old = Now() - timedelta(days=settings.WEBHOOK_KEEP_DAYS)
     over = InboundEvent.objects.filter(~Q(state=InboundEvent.State.WAITING), received_at__lt=old)
     while True:

@@ -55,7 +55,8 @@ provider = Provider(
         action("refund", "Refund a payment", ("charge",), charge={"type": "string", "title": "Charge's id"},
                reason={"enum": ["duplicate", "fraudulent", "requested_by_customer"], "title": "Reason"}),
     ),
-    webhook=Webhook(verify=TimestampedHmac("stripe-signature"), event_id="id", record="data.object.id", topics={
+    webhook=Webhook(verify=TimestampedHmac("stripe-signature"), event_id="id", record="data.object.id",
+                    deletes=frozenset({"customer.deleted"}), topics={
         f"{kind}.{event}": about for about, kind, events in (
             ("customers", "customer", "created updated deleted"), ("charges", "charge", "succeeded failed refunded"),
             ("refunds", "refund", "created updated failed"), ("disputes", "charge.dispute", "created updated closed"),

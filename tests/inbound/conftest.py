@@ -13,9 +13,10 @@ from django.db import connection as database
 
 from integrations import hub, registry
 from integrations.connections.models import Connection
+from integrations.hub import webhook_secrets
 from integrations.hub.jobs import claims, worker
 from integrations.hub.models import ProviderApp
-from integrations.inbound import addresses, refusals, secrets
+from integrations.inbound import addresses, refusals
 from integrations.inbound.models import InboundEvent
 from integrations.inbound.wsgi import Intake
 from integrations.provider import AnswersGet, EchoedField, Hmac, Provider, SharedToken, TimestampedHmac, Webhook
@@ -125,7 +126,8 @@ def both(vendor: Vendor, sydney: Any, melbourne: Any) -> dict[str, Connection]:
             addresses.keep_secret(found[chapter.slug], SECRETS[chapter.slug])
             connect("for-all", account=f"org-{chapter.slug}")
     app = ProviderApp.objects.create(provider="for-all", client_id="app", client_secret="x")
-    secrets.put(app, "key-of-the-app")
+    webhook_secrets.put(app, "key-of-the-app")
+    app.save()
     return found
 
 

@@ -241,7 +241,7 @@ class TestTroubles:
         work()
         with hub.enter(sydney):
             InboundEvent.objects.update(received_at=timezone.now() - timedelta(days=31))
-            enqueue(tasks.PRUNE)
+            enqueue(tasks.UPKEEP)
         work()
         assert events(sydney) == []
 

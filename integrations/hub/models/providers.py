@@ -44,7 +44,7 @@ class ProviderApp(models.Model):
 class AccountRoute(models.Model):
     """Which connection a remote account belongs to: a delivery is verified, and finds its chapter, without entering one.
 
-    `webhook_secrets` is a JSON list, newest first (integrations.inbound.secrets).
+    `webhook_secrets` is a JSON list, newest first (hub.webhook_secrets).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

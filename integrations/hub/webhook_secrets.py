@@ -50,11 +50,10 @@ def replaced(several: Iterable[Known], new: str, *, now: float, overlap: float =
 
 
 def put(row: Any, new: str, *, overlap: float = OVERLAP_SECONDS) -> None:
-    """Have a route or an app know a new secret, beside the old ones for a while. Saves the row."""
+    """Have a route or an app know a new secret, beside the old ones for a while. The caller saves the row."""
     found = row.webhook_secrets
     old = stored(found.reveal()) if found else []
     row.webhook_secrets = Secret(kept(replaced(old, new, now=time.time(), overlap=overlap)))
-    row.save(update_fields=["webhook_secrets"])
 
 
 def made() -> str:
