@@ -14,8 +14,9 @@ from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
-from . import hub, registry
+from . import hub, registry, targets
 from .provider import CATEGORIES, Provider
+from .targets import Target
 
 ACTS = {
     "view": "integrations.view_connection",
@@ -115,9 +116,20 @@ def may(user: Any, act: str, provider: Provider) -> bool:
     return bool(user.has_perm(ACTS[act]) and user.has_perm(f"integrations.use_{provider.category}"))
 
 
-def usable_providers(user: Any) -> list[str]:
-    """Slugs of the providers whose connections the user may see at all."""
-    return [provider.slug for provider in registry.all_providers().values() if may(user, "view", provider)]
+def usable_providers(user: Any, act: str = "view") -> list[str]:
+    """Slugs of the providers whose connections the user may see at all, or do that with."""
+    return [provider.slug for provider in registry.all_providers().values() if may(user, act, provider)]
+
+
+def may_touch(user: Any, verb: str, target: Target) -> bool:
+    """Whether the user may `view` or `add` what the target's records are: members, invoices."""
+    meta = target.model._meta
+    return bool(user.has_perm(f"{meta.app_label}.{verb}_{meta.model_name}"))
+
+
+def targets_seen_by(user: Any) -> list[str]:
+    """Names of the targets whose records the user may see."""
+    return [name for name, target in targets.all_targets().items() if may_touch(user, "view", target)]
 
 
 def roles_that_may(act: str, provider: Provider) -> list[str]:

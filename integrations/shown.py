@@ -1,5 +1,5 @@
-"""Columns and values as people read them: labels for columns, names for references, money with its currency, times in the
-chapter's zone."""
+"""Columns, canonical fields and their values as people read them: labels, names for references, money with its currency,
+times in the chapter's zone."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ LONGEST = 160
 Objects = Mapping[tuple[type[models.Model], str], models.Model]
 # What every row has and nobody asks about.
 OURS = ("id", "version", "created_at", "updated_at")
+_NO_NAMES: Mapping[str, str] = {}
 
 
 def field_of(target: Target, column: str) -> str:
@@ -27,9 +28,14 @@ def field_of(target: Target, column: str) -> str:
     return _canonical(target.name, target).get(column, column)
 
 
+def label(name: str) -> str:
+    """`tax_number` -> `Tax number`."""
+    return name.replace("_", " ").capitalize()
+
+
 def label_of(target: Target, column: str) -> str:
     """`total_minor` -> `Total`, `party_id` -> `Party`."""
-    return field_of(target, column).replace("_", " ").capitalize()
+    return label(field_of(target, column))
 
 
 def referred(model: type[models.Model], values: Mapping[str, Any] | None) -> Iterable[tuple[type[models.Model], str]]:
@@ -83,7 +89,7 @@ def text_of(model: type[models.Model], column: str, value: Any, found: Objects, 
         return _day(value)
     if isinstance(field, models.DecimalField):
         return _number(value)
-    return cut(_plain(value))
+    return cut(said(value))
 
 
 def money(minor: int, currency: str) -> str:
@@ -94,20 +100,35 @@ def money(minor: int, currency: str) -> str:
         return f"{minor} {currency}"
 
 
-def cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-
-
-def _plain(value: Any) -> str:
+def said(value: Any, names: Mapping[str, str] = _NO_NAMES, *, with_fields: bool = False) -> str:
+    """A canonical value, as Python or as JSON: `12.50 AUD`, `7 Rose Lane, 2010`; "" for nothing. `names`: what records are
+    called, by the ids that may stand in it. `with_fields`: `channel email, state granted`, in one order for both sides."""
+    if value is None or value in ("", [], {}):
+        return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
+    if is_money(value):
+        return money(value["minor"], value["currency"])
     if isinstance(value, Mapping):
-        return ", ".join(filter(None, (_plain(one) for one in value.values() if one not in (None, "", []))))
+        items = sorted(value.items()) if with_fields else value.items()
+        parts = ((name, said(one, names, with_fields=with_fields)) for name, one in items)
+        return ", ".join(f"{name.replace('_', ' ')} {text}" if with_fields else text for name, text in parts if text)
     if isinstance(value, list | tuple):
-        return ", ".join(_plain(one) for one in value)
-    return str(value)
+        between = "; " if any(isinstance(one, Mapping) for one in value) else ", "
+        return between.join(filter(None, (said(one, names, with_fields=with_fields) for one in value)))
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    return names.get(str(value), str(value))
+
+
+def is_money(value: Any) -> bool:
+    return isinstance(value, Mapping) and value.keys() == {"minor", "currency", "exponent"}
+
+
+def cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _moment(value: Any) -> str:

@@ -57,9 +57,8 @@ def usable_providers(request: Request) -> list[str]:
 
 def may_touch(request: Request, target: Target, verb: str) -> None:
     """A person also needs the permission for what the record is (`view` or `add` a member, an invoice): 403 otherwise."""
-    meta = target.model._meta
-    if not is_key(request) and not request.user.has_perm(f"{meta.app_label}.{verb}_{meta.model_name}"):
-        raise Problem(403, f"Your role here does not let you {verb} {meta.verbose_name_plural}.")
+    if not is_key(request) and not roles.may_touch(request.user, verb, target):
+        raise Problem(403, f"Your role here does not let you {verb} {target.model._meta.verbose_name_plural}.")
 
 
 def person(request: Request) -> Any:

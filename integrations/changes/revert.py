@@ -20,15 +20,16 @@ from integrations import targets
 from integrations.targets import Target
 
 from . import reverting
-from .reverting import CHANGED, REFUSED, USED
+from .reverting import CHANGED, REFUSED, TAKEN, USED
 
 # Record ids of a target -> why others need the record, for those that somebody else needs.
 Users = Callable[[Target, Sequence[UUID]], Mapping[UUID, str]]
 
 
 class Moved(NamedTuple):
-    """What was left as it is. `why`: changed | used | gone | there | refused; `what`: who changed it last (an origin), who uses
-    it, or what the database said. `fields` are columns; empty for a whole record or part."""
+    """What was left as it is. `why`: changed | used | gone | there | taken | refused; `what`: who changed it last (an origin),
+    who uses it, the value that is another record's by now, or what the database said. `fields` are columns; empty for a whole
+    record or part."""
 
     target: str
     record_id: UUID
@@ -54,30 +55,50 @@ class Reverted:
         self.moved += other.moved
 
 
-def revert(change_sets: Collection[int], *, own: Collection[UUID] = (), users: Users | None = None) -> Reverted:
+class _How(NamedTuple):
+    own: reverting.Own
+    users: Users | None
+    row_by_row: bool
+    without_taken: bool
+
+
+def revert(
+    change_sets: Collection[int],
+    *,
+    own: Collection[UUID] = (),
+    users: Users | None = None,
+    row_by_row: bool = False,
+    without_taken: bool = False,
+    all_or_nothing: bool = False,
+) -> Reverted:
     """Take these change sets back, the newest first. Call it in a transaction, after `origins.speak`.
 
     Changes of these sets, of this transaction and of the runs in `own` do not count as made since. `users` names who else needs
     a record that would be deleted, beyond the tables that refer to it.
+
+    `row_by_row`: the rows of a part go back each for itself, column by column; for sets that add no such rows. `without_taken`:
+    a row comes back without the unique value that is another's by now, rather than not at all. `all_or_nothing`: what the
+    database refuses is raised.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("revert() belongs in a transaction: a change set is taken back whole.")
     done = Reverted()
     with connection.cursor() as cursor:
         ours = reverting.Own(list(change_sets), list(own), reverting.mark(cursor))
+        how = _How(ours, users, row_by_row, without_taken)
         for change_set in sorted(change_sets, reverse=True):
-            done.add(_whole(cursor, change_set, ours, users))
+            done.add(_one(cursor, change_set, None, how) if all_or_nothing else _by_halves(cursor, change_set, how))
     return done
 
 
-def _whole(cursor: CursorWrapper, change_set: int, own: reverting.Own, users: Users | None) -> Reverted:
+def _by_halves(cursor: CursorWrapper, change_set: int, how: _How) -> Reverted:
     """A change set taken back. What the database refuses (a number that is somebody else's by now) is found by halving: one
     record never costs its set. What was refused because another record was not back yet is tried again."""
-    done = _attempt(cursor, change_set, None, own=own, users=users)
+    done = _attempt(cursor, change_set, None, how)
     while refused := [one for one in done.moved if one.why == REFUSED]:
         again = Reverted()
         for one in refused:
-            again.add(_attempt(cursor, change_set, [one.record_id], own=own, users=users))
+            again.add(_attempt(cursor, change_set, [one.record_id], how))
         still = [one for one in again.moved if one.why == REFUSED]
         done.moved = [one for one in done.moved if one.why != REFUSED]
         done.add(again)
@@ -86,56 +107,66 @@ def _whole(cursor: CursorWrapper, change_set: int, own: reverting.Own, users: Us
     return done
 
 
-def _attempt(
-    cursor: CursorWrapper, change_set: int, only: Sequence[UUID] | None, *, own: reverting.Own, users: Users | None
-) -> Reverted:
+def _attempt(cursor: CursorWrapper, change_set: int, only: Sequence[UUID] | None, how: _How) -> Reverted:
     try:
         with transaction.atomic():
-            return _one(cursor, change_set, only, own=own, users=users)
+            return _one(cursor, change_set, only, how)
     except (DataError, IntegrityError) as error:
         ids = list(only) if only is not None else reverting.records_of(cursor, change_set)
         if len(ids) == 1:
             target = reverting.target_of(cursor, change_set, ids[0])
             return Reverted(moved=[Moved(target, ids[0], "", (), REFUSED, reverting.said(error))])
     middle = len(ids) // 2
-    done = _attempt(cursor, change_set, ids[:middle], own=own, users=users)
-    done.add(_attempt(cursor, change_set, ids[middle:], own=own, users=users))
+    done = _attempt(cursor, change_set, ids[:middle], how)
+    done.add(_attempt(cursor, change_set, ids[middle:], how))
     return done
 
 
-def _one(
-    cursor: CursorWrapper, change_set: int, only: Sequence[UUID] | None, *, own: reverting.Own, users: Users | None
-) -> Reverted:
-    """Rows come back before anything points at them again, and go when nothing does any more."""
+def _one(cursor: CursorWrapper, change_set: int, only: Sequence[UUID] | None, how: _How) -> Reverted:
+    """What points at a row that is not back yet is looked at in the end; rows go when nothing points at them any more."""
     done = Reverted()
     made: dict[str, list[UUID]] = {}
-    for layer in range(1, reverting.load(cursor, change_set, only, own) + 1):
+    for layer in range(1, reverting.load(cursor, change_set, only, how.own) + 1):
         for name in reverting.targets_of(cursor, layer):
             step = reverting.Step(cursor, targets.get(name), layer)
-            done.add(_set_back(step))
+            done.add(_set_back(step, how))
             untouched, touched = step.made()
             made.setdefault(name, []).extend(untouched)
             done.moved += [Moved(name, pk, "", (), CHANGED, origin) for pk, origin in touched]
-    done.add(_deleted(cursor, made, users))
+    done.add(_deleted(cursor, made, how.users))
     reverting.check(cursor)
     reverting.unload(cursor)
     return done
 
 
-def _set_back(step: reverting.Step) -> Reverted:
-    """Every row's newest change but those already taken back, as far as the row is to stay."""
-    name = step.target.name
-    restored, there = step.bring_back()
-    moved = [Moved(name, pk, "", (), "there") for pk in there]
-    gone, kept = step.differing()
-    moved += [Moved(name, pk, "", (), "gone") for pk in gone]
-    moved += [Moved(name, pk, "", tuple(columns), CHANGED, origin) for pk, columns, origin in kept]
-    changed = set(step.set_back())
+def _set_back(step: reverting.Step, how: _How) -> Reverted:
+    """Every record's newest change but those already taken back, as far as the record is to stay."""
+    restored, changed, moved = _rows(step, how)
     for child in step.target.children:
-        exchanged, left = step.exchange(child)
-        changed |= set(exchanged)
-        moved += [Moved(name, pk, child.field, (), CHANGED, origin) for pk, origin in left]
-    return Reverted(restored=len(restored), changed=len(changed - set(restored)), moved=moved)
+        if how.row_by_row:
+            again, others, left = _rows(step.of(child), how)
+            changed |= again | others
+            moved += left
+        else:
+            exchanged, kept = step.exchange(child)
+            changed |= set(exchanged)
+            moved += [Moved(step.target.name, pk, child.field, (), CHANGED, origin) for pk, origin in kept]
+    return Reverted(restored=len(restored), changed=len(changed - restored), moved=moved)
+
+
+def _rows(step: reverting.Step, how: _How) -> tuple[set[UUID], set[UUID], list[Moved]]:
+    """Records whose rows came back, records whose rows have an old value again, and what moved on. Old values first: one may
+    be the number that a deleted row had, and needs again."""
+    name, part = step.target.name, step.part
+    gone, kept = step.differing()
+    changed = step.set_back()
+    taken = step.leave_taken() if how.without_taken else []
+    restored, there = step.bring_back()
+    moved = [Moved(name, pk, part, (), "there") for pk in there]
+    moved += [Moved(name, pk, part, (), "gone") for pk in gone]
+    moved += [Moved(name, pk, part, tuple(columns), CHANGED, origin) for pk, columns, origin in kept]
+    moved += [Moved(name, pk, part, (column,), TAKEN, value) for pk, column, value in taken]
+    return restored, changed, moved
 
 
 def _deleted(cursor: CursorWrapper, made: dict[str, list[UUID]], users: Users | None) -> Reverted:

@@ -1,4 +1,5 @@
 """The statements by which a change set is taken back. Each works on all rows of one target, or of one of its parts, at once.
+`{row}` is the key of the row that a change is of.
 
 The changes stand in a temporary table, in layers: the newest change of every row is layer 1, the one before it layer 2. Values
 never leave the database: they go back as they were kept, to the last digit.
@@ -17,8 +18,8 @@ from psycopg import sql
 
 from integrations.targets import Children, Target
 
-CHANGED, USED, REFUSED = "changed", "used", "refused"
-UNTOLD = ("version", "created_at", "updated_at")
+CHANGED, USED, REFUSED, TAKEN = "changed", "used", "refused", "taken"
+COUNTED = ("version", "updated_at")
 
 _LOAD = """
 CREATE TEMPORARY TABLE reverting AS
@@ -40,37 +41,51 @@ WHERE c.op <> 'overruled' AND c.changeset_id <> ALL(%(sets)s::bigint[])
 ORDER BY r.target, r.aggregate_id, c.part, c.id DESC
 """
 _BRING_BACK = """
-INSERT INTO {table} ({columns}, version, updated_at)
-SELECT {p_columns}, p.version + 1, clock_timestamp()
+INSERT INTO {table} ({columns}{counted})
+SELECT {p_columns}{p_counted}
 FROM reverting r CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, r.before) p
-WHERE r.layer = %s AND r.target = %s AND r.part = '' AND r.op = 'delete'
-    AND NOT EXISTS (SELECT FROM {table} t WHERE t.{key} = r.aggregate_id)
+WHERE r.layer = %(layer)s AND r.target = %(target)s AND r.part = %(part)s AND r.op = 'delete'
+    AND NOT EXISTS (SELECT FROM {table} t WHERE t.{key} = {row})
 RETURNING {key}
+"""
+_DELETED = """
+SELECT r.aggregate_id, {row} FROM reverting r
+WHERE r.layer = %(layer)s AND r.target = %(target)s AND r.part = %(part)s AND r.op = 'delete'
+"""
+# A row that is to come back comes without the value that only one may have and another row has by now.
+_LEAVE_TAKEN = """
+UPDATE reverting r SET before = r.before || jsonb_build_object(x.name, NULL)
+FROM (
+    SELECT r.id, {name} AS name, t.{column}::text AS value
+    FROM reverting r CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, r.before) p
+    JOIN {table} t ON t.{column} = p.{column} AND t.{key} <> p.{key}
+    WHERE r.layer = %(layer)s AND r.target = %(target)s AND r.part = %(part)s AND r.op = 'delete') x
+WHERE r.id = x.id RETURNING r.aggregate_id, x.name, x.value
 """
 _UPDATED = """
 SELECT r.aggregate_id, t.{key} IS NULL, coalesce((
     SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(r.after) k
     WHERE to_jsonb(t) -> k IS DISTINCT FROM r.after -> k AND to_jsonb(t) -> k IS DISTINCT FROM r.before -> k), '{{}}'),
     coalesce((SELECT m.origin FROM moved_on m
-              WHERE m.target = r.target AND m.aggregate_id = r.aggregate_id AND m.part = ''), '')
-FROM reverting r LEFT JOIN {table} t ON t.{key} = r.aggregate_id
-WHERE r.layer = %s AND r.target = %s AND r.part = '' AND r.op = 'update'
+              WHERE m.target = r.target AND m.aggregate_id = r.aggregate_id AND m.part = r.part), '')
+FROM reverting r LEFT JOIN {table} t ON t.{key} = {row}
+WHERE r.layer = %(layer)s AND r.target = %(target)s AND r.part = %(part)s AND r.op = 'update'
 """
 _LOCK = """
-SELECT FROM {table} WHERE {key} IN (SELECT aggregate_id FROM reverting WHERE layer = %s AND target = %s)
+SELECT FROM {table} WHERE {key} IN (
+    SELECT {row} FROM reverting r WHERE r.layer = %(layer)s AND r.target = %(target)s AND r.part = %(part)s)
 ORDER BY {key} FOR NO KEY UPDATE
 """
 _SET_BACK = """
-UPDATE {table} t SET ({columns}, version, updated_at) = (
-    SELECT {p_columns}, t.version + 1, clock_timestamp() FROM jsonb_populate_record(t, x.patch) p)
+UPDATE {table} t SET ({columns}{counted}) = (SELECT {p_columns}{p_counted} FROM jsonb_populate_record(t, x.patch) p)
 FROM (
-    SELECT r.aggregate_id, (
+    SELECT r.aggregate_id, o.{key} AS key, (
         SELECT jsonb_object_agg(k, r.before -> k) FROM jsonb_object_keys(r.after) k
         WHERE to_jsonb(o) -> k IS NOT DISTINCT FROM r.after -> k) AS patch
-    FROM reverting r JOIN {table} o ON o.{key} = r.aggregate_id
-    WHERE r.layer = %s AND r.target = %s AND r.part = '' AND r.op = 'update') x
-WHERE t.{key} = x.aggregate_id AND x.patch IS NOT NULL
-RETURNING t.{key}
+    FROM reverting r JOIN {table} o ON o.{key} = {row}
+    WHERE r.layer = %(layer)s AND r.target = %(target)s AND r.part = %(part)s AND r.op = 'update') x
+WHERE t.{key} = x.key AND x.patch IS NOT NULL
+RETURNING x.aggregate_id
 """
 # A part is exchanged whole, of a record that is here and was not made by the same change set.
 _EXCHANGEABLE = """
@@ -101,7 +116,7 @@ FROM exchanging r WHERE r.op = 'update' AND t.{key} = r.row_key::{type}
 _MADE = """
 SELECT r.aggregate_id, (SELECT m.origin FROM moved_on m WHERE m.target = r.target AND m.aggregate_id = r.aggregate_id LIMIT 1)
 FROM reverting r JOIN {table} t ON t.{key} = r.aggregate_id
-WHERE r.layer = %s AND r.target = %s AND r.part = '' AND r.op = 'insert'
+WHERE r.layer = %(layer)s AND r.target = %(target)s AND r.part = '' AND r.op = 'insert'
 """
 _REFERRED = "SELECT {column}, count(*) FROM {table} WHERE {column} = ANY(%s) GROUP BY {column}"
 _DELETE = "DELETE FROM {table} WHERE {column} = ANY(%s)"
@@ -167,38 +182,52 @@ def said(error: Exception) -> str:
 
 
 class Step:
-    """What one layer of the changes of one target's records takes."""
+    """What one layer of the changes of one target's records takes; with a `child`, of that part's rows, each for itself."""
 
-    def __init__(self, cursor: CursorWrapper, target: Target, layer: int) -> None:
-        self.cursor, self.target, self.layer = cursor, target, layer
-        self.model = target.model
-        self.which = [layer, target.name]
+    def __init__(self, cursor: CursorWrapper, target: Target, layer: int, child: Children | None = None) -> None:
+        self.cursor, self.target, self.child = cursor, target, child
+        self.model = child.model if child else target.model
+        self.part = child.field if child else ""
+        self.which = {"layer": layer, "target": target.name, "part": self.part}
 
-    def bring_back(self) -> tuple[list[UUID], list[UUID]]:
-        """Records that are here again, and those that somebody else has made again."""
-        restored = self._ids(_BRING_BACK, self.model, but=("version", "updated_at"))
-        self.cursor.execute(
-            "SELECT aggregate_id FROM reverting WHERE layer = %s AND target = %s AND part = '' AND op = 'delete'",
-            self.which,
-        )
-        wanted = [row[0] for row in self.cursor.fetchall()]
-        return restored, [pk for pk in wanted if pk not in set(restored)]
+    def of(self, child: Children) -> Step:
+        return Step(self.cursor, self.target, self.which["layer"], child)
 
     def differing(self) -> tuple[list[UUID], list[tuple[UUID, list[str], str]]]:
-        """Changed records that are gone, and columns that hold something else by now (with who changed the record last)."""
-        self._execute(_LOCK, self.model)
-        self._execute(_UPDATED, self.model)
+        """Records of changed rows that are gone, and columns that hold something else by now (with who changed them last)."""
+        self._execute(_LOCK)
+        self._execute(_UPDATED)
         found = self.cursor.fetchall()
         return [pk for pk, gone, _, _ in found if gone], [
             (pk, columns, origin) for pk, gone, columns, origin in found if columns and not gone
         ]
 
-    def set_back(self) -> list[UUID]:
-        return self._ids(_SET_BACK, self.model, but=("id", *UNTOLD))
+    def set_back(self) -> set[UUID]:
+        """Records that have an old value again."""
+        self._execute(_SET_BACK, but=(_key(self.model), "created_at", *COUNTED))
+        return {row[0] for row in self.cursor.fetchall()}
+
+    def leave_taken(self) -> list[tuple[UUID, str, str]]:
+        """Rows that are to come back do so without what must be unique and is another's by now: (record, column, value)."""
+        found: list[tuple[UUID, str, str]] = []
+        for field in self.model._meta.concrete_fields:
+            if field.unique and field.null:
+                column = str(field.column)
+                self._execute(_LEAVE_TAKEN, column=sql.Identifier(column), name=sql.Literal(column))
+                found += self.cursor.fetchall()
+        return found
+
+    def bring_back(self) -> tuple[set[UUID], list[UUID]]:
+        """Records whose deleted rows are here again, and those whose rows somebody else has made again."""
+        self._execute(_BRING_BACK, but=COUNTED)
+        restored = {row[0] for row in self.cursor.fetchall()}
+        self._execute(_DELETED)
+        found = self.cursor.fetchall()
+        return {pk for pk, row in found if row in restored}, [pk for pk, row in found if row not in restored]
 
     def exchange(self, child: Children) -> tuple[list[UUID], list[tuple[UUID, str]]]:
         """Records whose rows of this part are as before, and those whose rows were changed since (by whom)."""
-        given = {"layer": self.layer, "target": self.target.name, "part": child.field}
+        given = self.which | {"part": child.field}
         root = {"root": sql.Identifier(self.model._meta.db_table), "root_key": sql.Identifier(_key(self.model))}
         self.cursor.execute("DROP TABLE IF EXISTS pg_temp.exchanging")
         self.cursor.execute(sql.SQL(_EXCHANGEABLE).format(**root), given)
@@ -206,13 +235,13 @@ class Step:
         exchanged = [row[0] for row in self.cursor.fetchall()]
         if exchanged:
             for statement in (_OUT, _IN, _AS_BEFORE):
-                self.cursor.execute(_composed(statement, child.model))
+                self.of(child)._execute(statement)
         self.cursor.execute(_LEFT, given)
         return exchanged, self.cursor.fetchall()
 
     def made(self) -> tuple[list[UUID], list[tuple[UUID, str]]]:
         """Records the change set made that nobody has touched since, and those that somebody has."""
-        self._execute(_MADE, self.model)
+        self._execute(_MADE)
         found = self.cursor.fetchall()
         return [pk for pk, origin in found if origin is None], [row for row in found if row[1] is not None]
 
@@ -243,24 +272,24 @@ class Step:
         statement = sql.SQL(_DELETE).format(table=sql.Identifier(model._meta.db_table), column=sql.Identifier(column))
         self.cursor.execute(statement, [list(ids)])
 
-    def _execute(self, statement: str, model: type[models.Model], but: Sequence[str] = ()) -> None:
-        self.cursor.execute(_composed(statement, model, but), self.which)
-
-    def _ids(self, statement: str, model: type[models.Model], but: Sequence[str]) -> list[UUID]:
-        self._execute(statement, model, but)
-        return [row[0] for row in self.cursor.fetchall()]
-
-
-def _composed(statement: str, model: type[models.Model], but: Sequence[str] = ()) -> sql.Composed:
-    """The statement for a table: its key, and its columns but some, alone and as those of `p`."""
-    columns = [sql.Identifier(str(one.column)) for one in model._meta.concrete_fields if one.column not in but]
-    return sql.SQL(statement).format(
-        table=sql.Identifier(model._meta.db_table),
-        key=sql.Identifier(_key(model)),
-        type=sql.SQL("uuid" if isinstance(model._meta.pk, models.UUIDField) else "bigint"),
-        columns=sql.SQL(", ").join(columns),
-        p_columns=sql.SQL(", ").join(sql.SQL("p.{}").format(column) for column in columns),
-    )
+    def _execute(self, statement: str, but: Sequence[str] = (), **more: sql.Composable) -> None:
+        """Run a statement with the table, its key and its columns (without `but`), alone and as those of `p`."""
+        meta = self.model._meta
+        type_ = sql.SQL("uuid" if isinstance(meta.pk, models.UUIDField) else "bigint")
+        columns = [sql.Identifier(str(one.column)) for one in meta.concrete_fields if one.column not in but]
+        counts = any(one.column == "version" for one in meta.concrete_fields)
+        composed = sql.SQL(statement).format(
+            table=sql.Identifier(meta.db_table),
+            key=sql.Identifier(_key(self.model)),
+            type=type_,
+            row=sql.SQL("r.row_key::{}").format(type_) if self.child else sql.SQL("r.aggregate_id"),
+            columns=sql.SQL(", ").join(columns),
+            p_columns=sql.SQL(", ").join(sql.SQL("p.{}").format(column) for column in columns),
+            counted=sql.SQL(", version, updated_at" if counts else ""),
+            p_counted=sql.SQL(", p.version + 1, clock_timestamp()" if counts else ""),
+            **more,
+        )
+        self.cursor.execute(composed, self.which)
 
 
 def _key(model: type[models.Model]) -> str:

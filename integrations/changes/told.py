@@ -3,25 +3,22 @@ for any number of entries."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from django.contrib.auth.models import User
 from django.db import models
 
-from integrations import registry, shown, targets
-from integrations.api.models import ApiKey
-from integrations.connections.models import Connection
+from integrations import shown, targets
 from integrations.sync.models import SyncRun
 from integrations.targets import Target
 
+from . import who
 from .feed import Entry
 
 DID = {"insert": "made", "update": "changed", "delete": "deleted", "overruled": "not taken over"}
-PLAIN_SQL = "Directly in the database"
 _NO_LONGER = "that is no longer here"
 
 
@@ -36,12 +33,13 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """`part` is what people call the list whose row changed, "" for the record itself; `row` what that row says; `why` a
-    sentence, or "" where who did it says enough."""
+    """`who` as a title, `by` as the end of a sentence; `part` is what people call the list whose row changed, "" for the record
+    itself; `row` what that row says; `why` a sentence, or "" where who did it says enough."""
 
     id: int
     at: datetime
     who: str
+    by: str
     why: str
     run: UUID | None
     target: str
@@ -55,15 +53,15 @@ class Told:
     differences: list[Difference]
 
 
-def tell(entries: Sequence[Entry], usable: Collection[str] | None = None) -> list[Told]:
-    """The entries in words, in their order. `usable`: the providers whose connections may be named; None for all."""
+def tell(entries: Sequence[Entry], usable: who.Usable = None) -> list[Told]:
+    """The entries in words, in their order."""
     found = shown.objects(_mentioned(entries))
     found |= shown.objects({pair for row in found.values() for pair in _pointed(row)} - set(found))
-    names, runs = who({entry.origin for entry in entries}, usable), _runs(entries)
+    names, runs = who.in_words((entry.origin for entry in entries), usable), _runs(entries)
     return [_told(entry, found, names[entry.origin], runs.get(entry.run) if entry.run else None) for entry in entries]
 
 
-def _told(entry: Entry, found: shown.Objects, origin: str, run: SyncRun | None) -> Told:
+def _told(entry: Entry, found: shown.Objects, origin: who.Who, run: SyncRun | None) -> Told:
     target = targets.get(entry.target)
     model = _model(target, entry.part)
     record = found.get((target.model, str(entry.aggregate)))
@@ -73,7 +71,8 @@ def _told(entry: Entry, found: shown.Objects, origin: str, run: SyncRun | None) 
     return Told(
         id=entry.id,
         at=entry.at,
-        who=origin,
+        who=origin.alone,
+        by=origin.by,
         why="theirs lost by the rule of the field" if entry.op == "overruled" else _asked(run),
         run=entry.run,
         target=entry.target,
@@ -82,7 +81,7 @@ def _told(entry: Entry, found: shown.Objects, origin: str, run: SyncRun | None) 
         name=name or f"a {target.label.lower()} {_NO_LONGER}",
         op=entry.op,
         did=DID[entry.op],
-        part=entry.part.replace("_", " ").capitalize(),
+        part=shown.label(entry.part),
         row=_row(entry, model, found),
         differences=_differences(entry, target, model, found, getattr(record, "currency", "")),
     )
@@ -137,62 +136,9 @@ def _model(target: Target, part: str) -> type[models.Model]:
     return next((child.model for child in target.children if child.field == part), target.model)
 
 
-# --- who --------------------------------------------------------------------------------------------------------------
-
-
-def who(origins: Iterable[str], usable: Collection[str] | None = None) -> dict[str, str]:
-    """Origin -> who that is, in words; four queries at most. `usable`: the providers whose connections may be named."""
-    ids: dict[str, set[str]] = {}
-    for origin in {*origins}:
-        kind, _, key = origin.partition(":")
-        ids.setdefault(kind, set()).add(key)
-    lines = {str(one.pk): one for one in _rows(Connection.objects, _uuids(ids.get("connection", ())))}
-    people = {str(one.pk): one for one in _rows(User.objects, _numbers(ids.get("user", ())))}
-    keys = {str(one.pk): one for one in _rows(ApiKey.objects, _uuids(ids.get("api", ())))}
-    undone = SyncRun.objects.select_related("connection").defer("plan")
-    runs = {str(one.pk): one for one in _rows(undone, _uuids(ids.get("undo", ())))}
-    said: dict[str, Callable[[str], str]] = {
-        "connection": lambda key: _connection(lines.get(key), usable),
-        "user": lambda key: _person(people.get(key)),
-        "api": lambda key: f"API key “{keys[key].name}”" if key in keys else f"An API key {_NO_LONGER}",
-        "undo": lambda key: _undo(runs.get(key)),
-        "merge": lambda _: "A merge of two records",
-    }
-    return {
-        f"{kind}:{key}" if kind else "": said[kind](key) if kind in said else PLAIN_SQL
-        for kind, found in ids.items()
-        for key in found
-    }
-
-
-def _rows(rows: Any, keys: Collection[Any]) -> Iterable[Any]:
-    return rows.filter(pk__in=keys) if keys else ()
-
-
 def _runs(entries: Sequence[Entry]) -> dict[UUID, SyncRun]:
     wanted = {entry.run for entry in entries if entry.run}
-    rows = SyncRun.objects.select_related("triggered_by").defer("plan")
-    return {run.pk: run for run in _rows(rows, wanted)}
-
-
-def _connection(connection: Connection | None, usable: Collection[str] | None) -> str:
-    if connection is None:
-        return f"A connection {_NO_LONGER}"
-    if usable is not None and connection.provider not in usable:
-        return "Another connection"
-    known = registry.all_providers().get(connection.provider)
-    return f"{known.name if known else connection.provider}, “{connection.name}”"
-
-
-def _person(user: User | None) -> str:
-    return (user.get_full_name() or user.get_username()) if user else f"Somebody {_NO_LONGER}"
-
-
-def _undo(run: SyncRun | None) -> str:
-    if run is None:
-        return "An undo"
-    what = "undo" if run.kind == SyncRun.Kind.UNDO else "sync"
-    return f"Undo of the {what} of {run.resource.replace('_', ' ')} from “{run.connection.name}”"
+    return SyncRun.objects.select_related("triggered_by").defer("plan").in_bulk(wanted)
 
 
 def _asked(run: SyncRun | None) -> str:
@@ -200,26 +146,10 @@ def _asked(run: SyncRun | None) -> str:
     if run is None:
         return ""
     if run.triggered_by is not None:
-        return f"asked for by {_person(run.triggered_by)}"
+        return f"asked for by {who.person(run.triggered_by)}"
     said: Mapping[str, str] = {
         SyncRun.Trigger.SCHEDULE: "by the schedule",
         SyncRun.Trigger.API: "asked for by the API",
         SyncRun.Trigger.COMMAND: "asked for on the command line",
     }
     return said.get(run.trigger, "")
-
-
-def _uuids(texts: Iterable[str]) -> set[UUID]:
-    return {UUID(text) for text in texts if _is_uuid(text)}
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _numbers(texts: Iterable[str]) -> set[int]:
-    return {int(text) for text in texts if text.isdigit()}

@@ -1,50 +1,99 @@
-"""An origin of the feed in words: who it was."""
+"""Whose change it was: an origin of the feed in words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from uuid import UUID
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 
+from integrations import registry
 from integrations.api.models import ApiKey
 from integrations.connections.models import Connection
+from integrations.ids import id_of
+from integrations.sync.models import SyncRun
 
-UNNAMED = {
-    "": "somebody with access to the database",
-    "undo": "an undone sync",
-    "merge": "a merge of two records",
+# The providers whose connections may be named; None for all.
+Usable = Collection[str] | None
+
+
+class Who(NamedTuple):
+    """`alone` is a title: `Directly in the database`. `by` ends a sentence: `Changed by Ada Lovelace`."""
+
+    alone: str
+    by: str
+
+
+def in_words(origins: Iterable[str], usable: Usable = None) -> dict[str, Who]:
+    """Origin -> who that is; four queries at most, for any number."""
+    asked: dict[str, dict[str, str]] = {}
+    for origin in {*origins}:
+        kind, _, key = origin.partition(":")
+        asked.setdefault(kind, {})[origin] = key
+    return {origin: who for kind, keys in asked.items() for origin, who in _of_kind(kind, keys, usable).items()}
+
+
+def person(user: User) -> str:
+    return user.get_full_name() or user.get_username()
+
+
+class _Kind(NamedTuple):
+    """`key` reads a key, None for a text that is none; `said` puts a row in words."""
+
+    rows: Any
+    key: Callable[[str], Any]
+    said: Callable[[Any, Usable], Who]
+    gone: Who
+
+
+def _of_kind(kind: str, keys: dict[str, str], usable: Usable) -> dict[str, Who]:
+    known = _KINDS.get(kind)
+    if known is None:
+        return dict.fromkeys(keys, _MERGE if kind == "merge" else _PLAIN_SQL)
+    wanted = {origin: known.key(text) for origin, text in keys.items()}
+    found = known.rows.in_bulk([key for key in wanted.values() if key is not None])
+    return {origin: known.said(found[key], usable) if key in found else known.gone for origin, key in wanted.items()}
+
+
+def _named(name: str) -> Who:
+    return Who(name, f"by {name}")
+
+
+def _unnamed(title: str) -> Who:
+    return Who(title, f"by {title[0].lower()}{title[1:]}")
+
+
+def _connection(connection: Connection, usable: Usable) -> Who:
+    if usable is not None and connection.provider not in usable:
+        return _unnamed("Another connection")
+    known = registry.all_providers().get(connection.provider)
+    return _named(f"{known.name if known else connection.provider}, “{connection.name}”")
+
+
+def _key(key: ApiKey, usable: Usable) -> Who:
+    return Who(f"API key “{key.name}”", f"by the API key “{key.name}”")
+
+
+def _undo(run: SyncRun, usable: Usable) -> Who:
+    said = "the undo" if run.kind == SyncRun.Kind.UNDO else "the sync"
+    if usable is None or run.connection.provider in usable:
+        said += f" of {run.resource.replace('_', ' ')} from “{run.connection.name}”"
+    else:
+        said += " of another connection"
+    return Who(f"Undo of {said}", f"by the undo of {said}")
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+_PLAIN_SQL = Who("Directly in the database", "directly in the database")
+_MERGE = _unnamed("A merge of two records")
+_KINDS = {
+    "connection": _Kind(Connection.objects, id_of, _connection, _unnamed("A connection that is no longer here")),
+    "user": _Kind(
+        User.objects, _number, lambda user, _: _named(person(user)), _unnamed("Somebody whose account is gone")
+    ),
+    "api": _Kind(ApiKey.objects, id_of, _key, _unnamed("An API key that is no longer here")),
+    "undo": _Kind(SyncRun.objects.select_related("connection").defer("plan"), id_of, _undo, _unnamed("An undo")),
 }
-
-
-def in_words(origins: Iterable[str]) -> dict[str, str]:
-    """Origin -> `Ada Lovelace`, `the API key “Website”`, `“Sydney ledger”`. Three queries for any number."""
-    origins = set(origins)
-    named: dict[tuple[str, str], str] = {}
-    people = User.objects.in_bulk([int(key) for key in _keys(origins, "user") if key.isdigit() and len(key) < 10])
-    named |= {("user", str(pk)): one.get_full_name() or one.get_username() for pk, one in people.items()}
-    keys = ApiKey.objects.in_bulk(_uuids(_keys(origins, "api")))
-    named |= {("api", str(pk)): f"the API key “{one.name}”" for pk, one in keys.items()}
-    connections = Connection.objects.in_bulk(_uuids(_keys(origins, "connection")))
-    named |= {("connection", str(pk)): f"“{one.name}”" for pk, one in connections.items()}
-    return {origin: _words(origin, named) for origin in origins}
-
-
-def _words(origin: str, named: dict[tuple[str, str], str]) -> str:
-    kind, _, key = origin.partition(":")
-    gone = {"user": "somebody whose account is gone", "api": "an API key that is gone", "connection": "a connection"}
-    return named.get((kind, key)) or gone.get(kind) or UNNAMED.get(kind) or UNNAMED[""]
-
-
-def _keys(origins: set[str], kind: str) -> list[str]:
-    return [origin.partition(":")[2] for origin in origins if origin.startswith(f"{kind}:")]
-
-
-def _uuids(keys: list[str]) -> list[UUID]:
-    found = []
-    for key in keys:
-        try:
-            found.append(UUID(key))
-        except ValueError:
-            continue
-    return found

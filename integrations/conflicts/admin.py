@@ -8,10 +8,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
+from integrations import roles
 from integrations.readonly import OfConnectionAdmin
 
 from .models import Conflict
-from .shown import targets_seen_by
 
 
 @admin.register(Conflict)
@@ -30,7 +30,7 @@ class ConflictAdmin(OfConnectionAdmin):
     ]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).filter(target__in=targets_seen_by(request.user))
+        return super().get_queryset(request).filter(target__in=roles.targets_seen_by(request.user))
 
     @admin.display(description="In the marketplace")
     def open_page(self, row: Conflict) -> str:

@@ -8,13 +8,11 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.db import connection as database
 from pydantic_core import to_jsonable_python
 
 from integrations.mapping.compile import Reason
-from integrations.sync.copy import table
 from integrations.sync.intake import row_of, validated
-from integrations.sync.rebuild import canonical_of, columns_of
+from integrations.sync.rebuild import canonical_of, columns_of, stored
 from integrations.sync.sides import by_key, child_of, items_by_key, key_of
 from integrations.targets import Children, Target
 
@@ -93,14 +91,8 @@ class Ours:
 
 
 def load(target: Target, ids: Collection[UUID], *, lock: bool = False) -> dict[UUID, Ours]:
-    """Our records by id, without those that are no longer here: one query, and one per kind of children."""
-    with database.cursor() as cursor:
-        store = table(target.model)
-        rows = store.locked(cursor, list(ids)) if lock else store.found(cursor, list(ids))
-        kin = {child.field: table(child.model).of_parents(cursor, child.parent, list(ids)) for child in target.children}
-    return {
-        id_: Ours(target, row, {name: found.get(id_, []) for name, found in kin.items()}) for id_, row in rows.items()
-    }
+    """Our records by id, as `rebuild.stored` finds them."""
+    return {id_: Ours(target, *found) for id_, found in stored(target, ids, lock=lock).items()}
 
 
 def part_of(target: Target, record: Mapping[str, Any], name: Name) -> Any:

@@ -208,5 +208,4 @@ def _batches(conflicts: QuerySet[Conflict]) -> Iterator[list[Conflict]]:
 
 
 def _sentence(reasons: Sequence[Reason]) -> str:
-    said = "; ".join(f"{reason.field}: {reason.message}".removeprefix(": ") for reason in reasons)
-    return f"This cannot be stored. {said}."
+    return f"This cannot be stored. {'; '.join(map(str, reasons))}."

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
+from django.db import models
 from django.db.models import QuerySet
 
-from integrations import registry, roles, targets
+from integrations import roles, targets
+from integrations import shown as values
 from integrations.changes import who
-from integrations.provider.money import exponent, to_major, to_minor
+from integrations.provider.money import money, to_major, to_minor
 from integrations.sync.models import RecordLink
 from integrations.sync.sides import key_of
 from integrations.targets import Target
@@ -27,8 +29,9 @@ NOTHING = "nothing"
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """One conflict. `base`, `ours` and `theirs` are lines of text, `ours_now` the value as JSON; `gone`: our record is no
-    longer here, and nothing can be decided. `seen` names the conflict and what is shown of it, for the answer."""
+    """One conflict. `base`, `ours` and `theirs` are lines of text, `ours_now` the value as JSON, `ours_by` None where that is
+    newer than the sync; `gone`: our record is no longer here, and nothing can be decided. `seen` names the conflict and what is
+    shown of it, for the answer."""
 
     conflict: Conflict
     record: str
@@ -37,8 +40,8 @@ class Shown:
     ours: list[str]
     theirs: list[str]
     ours_now: Any
-    ours_by: str
-    resolved_by: str
+    ours_by: who.Who | None
+    resolved_by: who.Who | None
     gone: bool
     stamp: str
     typed: str
@@ -55,21 +58,12 @@ class Shown:
 
 def seen_by(user: Any, act: str = "view") -> QuerySet[Conflict]:
     """Conflicts the person may see, or with the act `sync` decide: of their connections, about records they may see."""
-    providers = [one.slug for one in registry.all_providers().values() if roles.may(user, act, one)]
-    return Conflict.objects.filter(connection__provider__in=providers, target__in=targets_seen_by(user))
+    providers, kinds = roles.usable_providers(user, act), roles.targets_seen_by(user)
+    return Conflict.objects.filter(connection__provider__in=providers, target__in=kinds)
 
 
-def targets_seen_by(user: Any) -> list[str]:
-    found = []
-    for target in targets.all_targets().values():
-        meta = target.model._meta
-        if user.has_perm(f"{meta.app_label}.view_{meta.model_name}"):
-            found.append(target.name)
-    return found
-
-
-def shown(conflicts: Sequence[Conflict]) -> list[Shown]:
-    """A fixed number of queries per kind of record, however many conflicts."""
+def shown(conflicts: Sequence[Conflict], usable: who.Usable = None) -> list[Shown]:
+    """A fixed number of queries per kind of record, however many conflicts. `usable`: as `who.in_words` takes it."""
     known = targets.all_targets()
     # A link may lead to another record since two were merged.
     links = RecordLink.objects.filter(pk__in=[one.link_id for one in conflicts]).values_list("pk", "record_id")
@@ -81,39 +75,33 @@ def shown(conflicts: Sequence[Conflict]) -> list[Shown]:
         if conflict.target in known:
             by_target.setdefault(conflict.target, []).append(conflict.record_id)
     ours: dict[tuple[str, UUID], Ours] = {}
-    names: dict[tuple[str, UUID], str] = {}
     for target, ids in by_target.items():
         ours |= {(target, pk): one for pk, one in load(known[target], ids).items()}
-        rows = known[target].model._default_manager.in_bulk(ids)
-        names |= {(target, pk): str(row) for pk, row in rows.items()}
-    labels = _references(conflicts, ours)
-    people = who.in_words({one for conflict in conflicts for one in (conflict.ours_by, conflict.resolved_by)})
-    return [
-        _one(conflict, ours.get((conflict.target, conflict.record_id)), names, labels, people) for conflict in conflicts
-    ]
+    names = _names(conflicts, ours)
+    people = who.in_words((one for each in conflicts for one in (each.ours_by, each.resolved_by)), usable)
+    return [_one(conflict, ours.get((conflict.target, conflict.record_id)), names, people) for conflict in conflicts]
 
 
 def _one(
     conflict: Conflict,
     ours: Ours | None,
-    names: dict[tuple[str, UUID], str],
-    labels: dict[str, str],
-    people: dict[str, str],
+    names: dict[str, str],
+    people: dict[str, who.Who],
 ) -> Shown:
     still_open = conflict.state == Conflict.State.OPEN
     now = ours.value(name_of(conflict)) if ours and still_open and _known(ours.target, conflict) else conflict.ours
     changed = now != conflict.ours
-    base, mine, theirs = (lines_of(value, labels) for value in (conflict.base, now, conflict.theirs))
+    base, mine, theirs = (lines_of(value, names) for value in (conflict.base, now, conflict.theirs))
     return Shown(
         conflict=conflict,
-        record=names.get((conflict.target, conflict.record_id), "a record that is no longer here"),
+        record=names.get(str(conflict.record_id), "a record that is no longer here"),
         field=field_label(conflict),
         base=base,
         ours=mine,
         theirs=theirs,
         ours_now=now,
-        ours_by="" if changed else people[conflict.ours_by],
-        resolved_by=people[conflict.resolved_by] if conflict.resolved_by else "",
+        ours_by=None if changed else people[conflict.ours_by],
+        resolved_by=people[conflict.resolved_by] if conflict.resolved_by else None,
         gone=ours is None,
         stamp=stamp(conflict, now),
         typed=_typeable(now if now is not None else conflict.theirs),
@@ -127,64 +115,41 @@ def _known(target: Target, conflict: Conflict) -> bool:
 
 def field_label(conflict: Conflict) -> str:
     """`Given name`; `Consents: email, newsletter:a`."""
-    label = conflict.field.replace("_", " ").capitalize()
+    label = values.label(conflict.field)
     return f"{label}: {', '.join(map(str, key_of(conflict.part)))}" if conflict.part else label
 
 
-def lines_of(value: Any, labels: dict[str, str] | None = None) -> list[str]:
-    """A canonical value in words: a line for each thing in a list."""
-    if isinstance(value, list):
-        if all(not isinstance(one, dict) for one in value):
-            return [", ".join(map(str, value)) or NOTHING]
-        return [_in_a_line(one, labels or {}) for one in value]
-    return [_in_a_line(value, labels or {})]
-
-
-def _in_a_line(value: Any, labels: dict[str, str]) -> str:
-    if value is None or value == "":
-        return NOTHING
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if _is_money(value):
-        return f"{to_major(value['minor'], value['currency'])} {value['currency']}"
-    if isinstance(value, dict):
-        # In one order, whichever side it comes from: jsonb keeps none.
-        parts = ((name, one) for name, one in sorted(value.items()) if one not in (None, "", []))
-        return (
-            ", ".join(f"{name.replace('_', ' ')} {'; '.join(lines_of(one, labels))}" for name, one in parts) or NOTHING
-        )
-    return labels.get(str(value), str(value))
-
-
-def _is_money(value: Any) -> bool:
-    return isinstance(value, dict) and set(value) == {"minor", "currency", "exponent"}
+def lines_of(value: Any, names: Mapping[str, str] | None = None) -> list[str]:
+    """A canonical value in words: a line for each thing in a list. `names`: what records are called, by id."""
+    things = value if isinstance(value, list) and any(isinstance(one, dict) for one in value) else [value]
+    return [values.said(one, names or {}, with_fields=True) or NOTHING for one in things]
 
 
 def _is_made_of_parts(value: Any) -> bool:
-    return isinstance(value, list | dict) and not _is_money(value)
+    return isinstance(value, list | dict) and not values.is_money(value)
 
 
-def _references(conflicts: Sequence[Conflict], ours: dict[tuple[str, UUID], Ours]) -> dict[str, str]:
-    """Ids of records that fields refer to -> what those are called."""
-    wanted: dict[str, set[UUID]] = {}
+def _names(conflicts: Sequence[Conflict], ours: Mapping[tuple[str, UUID], Ours]) -> dict[str, str]:
+    """What the records are called, and those that their fields refer to: by id."""
+    known = targets.all_targets()
+    wanted: set[tuple[type[models.Model], str]] = set()
     for conflict in conflicts:
-        target = targets.all_targets().get(conflict.target)
-        if target and conflict.field in target.refs:
+        target = known.get(conflict.target)
+        if target is None:
+            continue
+        wanted.add((target.model, str(conflict.record_id)))
+        if conflict.field in target.refs:
             its = ours.get((conflict.target, conflict.record_id))
-            values = [conflict.base, conflict.ours, conflict.theirs, its.value(name_of(conflict)) if its else None]
-            wanted.setdefault(target.refs[conflict.field], set()).update(UUID(str(one)) for one in values if one)
-    labels: dict[str, str] = {}
-    for name, ids in wanted.items():
-        found = targets.get(name).model._default_manager.in_bulk(ids)
-        labels |= {str(pk): str(row) for pk, row in found.items()}
-    return labels
+            ids = [conflict.base, conflict.ours, conflict.theirs, its.value(name_of(conflict)) if its else None]
+            wanted |= {(targets.get(target.refs[conflict.field]).model, str(one)) for one in ids if one}
+    return {key: values.name_of(row) for (_, key), row in values.objects(wanted).items()}
 
 
 # --- a value of one's own ---------------------------------------------------------------------------------------------
 
 
 def _typeable(value: Any) -> str:
-    if _is_money(value):
+    if values.is_money(value):
         return str(to_major(value["minor"], value["currency"]))
     return "" if value is None or _is_made_of_parts(value) else str(value)
 
@@ -196,14 +161,10 @@ def typed(conflict: Conflict, text: str) -> Any:
     if not text:
         return None
     for value in (conflict.ours, conflict.theirs, conflict.base):
-        if _is_money(value):
+        if values.is_money(value):
             currency = value["currency"]
             try:
-                return {
-                    "minor": to_minor(Decimal(text), currency),
-                    "currency": currency,
-                    "exponent": exponent(currency),
-                }
+                return money(to_minor(Decimal(text), currency), currency)
             except InvalidOperation:
                 raise ValueError(f"Type an amount in {currency}, such as 12.50.") from None
     return text

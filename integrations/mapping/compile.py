@@ -32,6 +32,9 @@ class Reason(NamedTuple):
     field: str
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}" if self.field else self.message
+
 
 class Mapped(NamedTuple):
     """A vendor's record in canonical shape, not yet validated.

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from integrations import targets
+from integrations import roles, targets
 from integrations.provider import Provider
+from integrations.shown import label as label_of
 from integrations.sync import decisions
 from integrations.sync import plan as plans
 from integrations.sync.models import SyncRun
@@ -69,7 +70,7 @@ def shown(run: SyncRun, provider: Provider, user: Any) -> Shown | None:
     visible = may_see(user, target_of(run, provider))
     samples = plan["samples"] if visible else {kind: [] for kind in plan["samples"]}
     usual = {name for name, _ in COUNTS}
-    others = [(name.replace("_", " ").capitalize(), number) for name, number in counts.items() if name not in usual]
+    others = [(label_of(name), number) for name, number in counts.items() if name not in usual]
     return Shown(
         run=run,
         label=words.resource(provider, run.resource),
@@ -106,7 +107,4 @@ def target_of(run: SyncRun, provider: Provider) -> Target | None:
 
 
 def may_see(user: Any, target: Target | None) -> bool:
-    if target is None:
-        return False
-    meta = target.model._meta
-    return bool(user.has_perm(f"{meta.app_label}.view_{meta.model_name}"))
+    return target is not None and roles.may_touch(user, "view", target)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from integrations import targets
+from integrations import shown, targets
 from integrations.conflicts.models import Conflict
 from integrations.mapping import words as mapping_words
 from integrations.mapping.rules import FieldRule
@@ -112,7 +112,7 @@ def joined(values: list[str]) -> str:
 @register.filter
 def field_words(name: str) -> str:
     """`given_name` -> `Given name`."""
-    return name.replace("_", " ").capitalize()
+    return shown.label(name)
 
 
 @register.filter

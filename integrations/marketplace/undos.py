@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from integrations import shown, targets
-from integrations.changes import told
+from integrations.changes import who
 from integrations.provider import Provider
 from integrations.sync.models import ResourceState, SyncRun
 
@@ -26,7 +26,7 @@ class Left(NamedTuple):
 def left(rows: Sequence[dict[str, Any]], usable: Sequence[str] | None = None) -> list[Left]:
     """What an undo or its preview lists, in words; a fixed number of queries."""
     found = shown.objects((targets.get(one["target"]).model, one["record"]) for one in rows)
-    names = told.who({one["what"] for one in rows if one["why"] == "changed"}, usable)
+    names = who.in_words((one["what"] for one in rows if one["why"] == "changed"), usable)
     made = []
     for one in rows:
         target = targets.get(one["target"])
@@ -51,15 +51,14 @@ def consequences(run: SyncRun, provider: Provider) -> list[str]:
     return said
 
 
-def _why(one: dict[str, Any], names: dict[str, str]) -> str:
+def _why(one: dict[str, Any], names: dict[str, who.Who]) -> str:
     if one["why"] == "changed":
-        by = names[one["what"]]
-        by = "directly in the database" if by == told.PLAIN_SQL else f"by {by}"
+        by = names[one["what"]].by
         if one["fields"]:
             target = targets.get(one["target"])
             labels = words.join([shown.label_of(target, column) for column in one["fields"]])
             return f"{labels} changed since, {by}."
-        return f"{one['part'].replace('_', ' ').capitalize() or 'It was'} changed since, {by}."
+        return f"{shown.label(one['part']) or 'It was'} changed since, {by}."
     return {
         "used": f"It is needed: {one['what']}.",
         "gone": "It is no longer here.",

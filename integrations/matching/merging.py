@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from integrations import targets
 from integrations.changes import origins
 from integrations.conflicts.models import Conflict
+from integrations.shown import label
 from integrations.sync.copy import table
 from integrations.sync.intake import row_of, validated
 from integrations.sync.models import RecordLink
@@ -161,7 +162,7 @@ def _chosen(
             continue
         settled[name] = chosen.get(name) or proposed(target, name, ours, theirs)
         if settled[name] not in choices:
-            raise NotMergeable(f"For {sidebyside.label(name)} one can choose {', '.join(choices)}.")
+            raise NotMergeable(f"For {label(name)} one can choose {', '.join(choices)}.")
     if unknown := sorted(set(chosen) - set(target.canonical.model_fields)):
         raise NotMergeable(f"There is no field {', '.join(unknown)}.")
     return settled
@@ -185,8 +186,7 @@ def _row(target: Target, canonical: dict[str, Any] | Mapping[str, Any]) -> dict[
     record: BaseModel | None
     record, reasons = validated(target, dict(canonical))
     if record is None:
-        why = "; ".join(f"{reason.field}: {reason.message}" for reason in reasons)
-        raise NotMergeable(f"The record that would be kept is not valid. {why}")
+        raise NotMergeable(f"The record that would be kept is not valid. {'; '.join(map(str, reasons))}")
     return row_of(target, record)[0]
 
 
@@ -245,7 +245,7 @@ def _moves(target: Target, merged: UUID) -> list[tuple[str, int]]:
     found = []
     for child in target.children:
         count = child.model._base_manager.filter(**{child.parent: merged}).count()
-        found.append((sidebyside.label(child.field), count))
+        found.append((label(child.field), count))
     found += [(one.label, one.model._base_manager.filter(**{one.column: merged}).count()) for one in references(target)]
     return [(label, count) for label, count in found if count]
 

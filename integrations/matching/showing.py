@@ -43,16 +43,6 @@ def reviews_of(providers: Collection[str], kinds: Collection[str]) -> QuerySet[M
     return MatchReview.objects.filter(connection__provider__in=providers, target__in=kinds).select_related("connection")
 
 
-def viewable(user: Any) -> list[str]:
-    """Names of the targets whose records the person may see."""
-    found = []
-    for name, target in targets.all_targets().items():
-        meta = target.model._meta
-        if user.has_perm(f"{meta.app_label}.view_{meta.model_name}"):
-            found.append(name)
-    return found
-
-
 def questions(reviews: Sequence[MatchReview]) -> list[Question]:
     """A fixed number of statements per kind of record, for any number of reviews."""
     data: dict[str, dict[UUID, dict[str, Any]]] = {}

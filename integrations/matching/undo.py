@@ -3,38 +3,27 @@ stays as it is now, and is listed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import orjson
-from django.db import IntegrityError, connection, models
+from django.db import IntegrityError, connection
 from django.utils import timezone
-from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from integrations import targets
+from integrations import shown, targets
 from integrations.changes import origins
 from integrations.changes.models import Change
+from integrations.changes.revert import Moved, revert
 from integrations.conflicts.models import Conflict
-from integrations.sync.copy import table
 from integrations.sync.models import RecordLink
-from integrations.targets import Target
 
-from . import sidebyside
 from .merging import NotMergeable
 from .models import Merge
 
 KEPT_FOR = timedelta(days=90)
 
-_NOW = "SELECT {key}::text, to_jsonb(t)::text FROM {table} t WHERE {key}::text = ANY(%s) FOR NO KEY UPDATE"
-_BACK = """
-UPDATE {table} t SET {changes}{counted} FROM jsonb_populate_recordset(NULL::{table}, %s) n WHERE t.{key} = n.{key}
-"""
-_COUNTED = ", version = t.version + 1, updated_at = now()"
-_AGAIN = "INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(NULL::{table}, %s) ON CONFLICT ({key}) DO NOTHING"
-_TAKEN = "SELECT {column}::text FROM {table} WHERE {column}::text = ANY(%s)"
 _BASES = """
 UPDATE integrations_recordlink SET base = base || jsonb_build_object(%s, %s::text)
 WHERE id = ANY(%s::uuid[]) AND base ->> %s = %s
@@ -47,26 +36,12 @@ SET record_id = %s, base = m.base, content_hash = CASE WHEN l.content_hash = m.c
 FROM moved m WHERE l.id = m.id AND l.record_id = %s RETURNING l.id::text, l.content_hash = ''
 """
 
-Before = dict[str, Any]
-
 
 class Undone(NamedTuple):
     """`moved_on`: what was not put back, a sentence each."""
 
     merge: Merge
     moved_on: list[str]
-
-
-class _Table(NamedTuple):
-    """A table that a merge wrote: of a target (part "") or of one of its parts."""
-
-    target: Target
-    part: str
-    model: type[models.Model]
-
-    @property
-    def called(self) -> str:
-        return f"{self.target.label}: {sidebyside.label(self.part).lower()}" if self.part else self.target.label
 
 
 def undoable(merge: Merge) -> bool:
@@ -92,96 +67,32 @@ def undo(merge: Merge, *, user: Any = None) -> Undone:
 
 
 def _undo(merge: Merge) -> list[str]:
-    changes = list(Change.objects.filter(changeset_id=merge.changeset).order_by("pk")) if merge.changeset else []
-    if not changes:
+    if merge.changeset is None or not Change.objects.filter(changeset_id=merge.changeset).exists():
         raise NotMergeable("What was there before is no longer kept.")
-    moved_on: list[str] = []
+    done = revert([merge.changeset], row_by_row=True, without_taken=True, all_or_nothing=True)
     with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-        grouped = _by_table(changes)
-        for one, its in grouped:
-            moved_on += _values_back(cursor, one, [change for change in its if change.op == Change.Op.UPDATE])
-        for one, its in grouped:
-            gone = [change.before for change in its if change.op == Change.Op.DELETE and change.before]
-            moved_on += _rows_back(cursor, one, gone)
-        moved_on += _links_back(cursor, merge)
+        links = _links_back(cursor, merge)
         for rewritten in merge.bases:
             kept, merged = str(merge.kept_id), str(merge.merged_id)
             cursor.execute(_BASES, [rewritten["field"], merged, rewritten["links"], rewritten["field"], kept])
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    return moved_on
+    return [*_sentences(done.moved), *links]
 
 
-def _by_table(changes: Iterable[Change]) -> list[tuple[_Table, list[Change]]]:
-    found: dict[tuple[str, str], list[Change]] = {}
-    for change in changes:
-        found.setdefault((change.target, change.part), []).append(change)
-    tables = []
-    for (name, part), its in found.items():
-        target = targets.get(name)
-        parts = {child.field: child.model for child in target.children}
-        tables.append((_Table(target, part, parts[part] if part else target.model), its))
-    return tables
-
-
-def _values_back(cursor: Any, one: _Table, changes: Sequence[Change]) -> list[str]:
-    """Columns that are still what the merge made of them get their old value."""
-    if not changes:
-        return []
-    store, by_key = table(one.model), {change.row_key or str(change.aggregate_id): change for change in changes}
-    key = sql.Identifier(store.key)
-    cursor.execute(sql.SQL(_NOW).format(key=key, table=store.name), [list(by_key)])
-    now = {row_key: orjson.loads(row) for row_key, row in cursor.fetchall()}
-    moved_on: list[str] = []
-    groups: dict[tuple[str, ...], list[Before]] = {}
-    for row_key, change in by_key.items():
-        before, after, row = change.before or {}, change.after or {}, now.get(row_key)
-        if row is None:
-            moved_on.append(f"{one.called}: a record that was changed is no longer there.")
-            continue
-        columns = tuple(sorted(name for name in before if row.get(name) == after.get(name)))
-        moved_on += [_changed_since(one, row, name) for name in before if name not in columns]
-        if columns:
-            groups.setdefault(columns, []).append(
-                {store.key: row[store.key], **{name: before[name] for name in columns}}
-            )
-    for columns, rows in groups.items():
-        assigned = sql.SQL(", ").join(sql.SQL("{0} = n.{0}").format(sql.Identifier(name)) for name in columns)
-        counted = sql.SQL("" if one.part else _COUNTED)
-        statement = sql.SQL(_BACK).format(table=store.name, changes=assigned, counted=counted, key=key)
-        cursor.execute(statement, [Jsonb(rows)])
-    return moved_on
-
-
-def _rows_back(cursor: Any, one: _Table, rows: Sequence[Before]) -> list[str]:
-    """Deleted rows stand where they stood. A number that another record has meanwhile stays with that."""
-    if not rows:
-        return []
-    store = table(one.model)
-    moved_on: list[str] = []
-    kept = [dict(row) for row in rows]
-    for field in one.model._meta.concrete_fields:
-        if field.unique and not field.primary_key and field.null:
-            moved_on += _without_taken(cursor, one, field, kept)
-    cursor.execute(sql.SQL(_AGAIN).format(table=store.name, key=sql.Identifier(store.key)), [Jsonb(kept)])
-    if cursor.rowcount < len(kept):
-        moved_on.append(f"{one.called}: a record that was merged away is there again already, and stays as it is.")
-    return moved_on
-
-
-def _without_taken(cursor: Any, one: _Table, field: models.Field[Any, Any], rows: list[Before]) -> list[str]:
-    column = str(field.column)
-    values = [str(row[column]) for row in rows if row[column] is not None]
-    if not values:
-        return []
-    statement = sql.SQL(_TAKEN).format(column=sql.Identifier(column), table=table(one.model).name)
-    cursor.execute(statement, [values])
-    taken = {value for (value,) in cursor.fetchall()}
-    for row in rows:
-        if str(row[column]) in taken:
-            row[column] = None
-    label = sidebyside.label(field.name).lower()
-    return [f"{one.called}: the {label} {value} is used by another record now." for value in sorted(taken)]
+def _sentences(moved: Sequence[Moved]) -> list[str]:
+    rows = shown.objects((targets.get(one.target).model, str(one.record_id)) for one in moved)
+    said: list[str] = []
+    for one in moved:
+        target = targets.get(one.target)
+        name = shown.name_of(rows.get((target.model, str(one.record_id))))
+        record = ", ".join(filter(None, (f"{target.label} {name}".strip(), shown.label(one.part).lower())))
+        labels = [shown.label_of(target, column.removesuffix("_id")).lower() for column in one.fields]
+        said += {
+            "changed": [f"{record}: {label} has changed since." for label in labels],
+            "taken": [f"{record}: the {label} {one.what} is used by another record now." for label in labels],
+            "gone": [f"{record}: a record that was changed is no longer there."],
+            "there": [f"{record}: a record that was merged away is there again already, and stays as it is."],
+        }[one.why]
+    return said
 
 
 def _links_back(cursor: Any, merge: Merge) -> list[str]:
@@ -201,10 +112,3 @@ def _links_back(cursor: Any, merge: Merge) -> list[str]:
         *(f"Link {names[pk]}: it has changed there since; a complete sync brings that." for pk in changed),
         *("A link is no longer there." for pk in missing if pk not in names),
     ]
-
-
-def _changed_since(one: _Table, row: Mapping[str, Any], column: str) -> str:
-    name = next((row[field] for field in ("display_name", "name", "number") if row.get(field)), "")
-    return f"{one.called} {name}: {sidebyside.label(column.removesuffix('_id')).lower()} has changed since.".replace(
-        " :", ":"
-    )

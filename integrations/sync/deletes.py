@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from django.db import connection as database
 from django.db.backends.utils import CursorWrapper
@@ -15,15 +17,19 @@ from .batch import Route
 from .copy import table
 from .models import RecordLink, ResourceState, SeenKey
 
-_GONE = """
-WITH linked AS (
-    SELECT l.id, NOT EXISTS (SELECT FROM integrations_seenkey s WHERE s.state_id = %(state)s
-                             AND s.external_id = l.external_id) AS gone
-    FROM integrations_recordlink l
-    WHERE l.connection_id = %(connection)s AND l.resource = %(resource)s AND l.state = 'active'
-      AND l.first_seen < %(began)s
-)
-SELECT count(*), coalesce(array_agg(id) FILTER (WHERE gone), '{}') FROM linked
+# `first_seen < began`: what came during the read was seen by it.
+_LINKED = """
+FROM integrations_recordlink l
+WHERE l.connection_id = %(connection)s AND l.resource = %(resource)s AND l.state = 'active' AND l.first_seen < %(began)s
+"""
+_UNSEEN = """
+NOT EXISTS (SELECT FROM integrations_seenkey s WHERE s.state_id = %(state)s AND s.external_id = l.external_id)
+AND NOT EXISTS (SELECT FROM integrations_plannedkey p WHERE p.run_id = %(plan)s AND p.external_id = l.external_id)
+"""
+_GONE = f"SELECT count(*), coalesce(array_agg(l.id) FILTER (WHERE {_UNSEEN}), '{{}}') {_LINKED}"
+_COUNT = f"SELECT count(*) {_LINKED} AND {_UNSEEN}"
+_SOME = f"""
+SELECT l.external_id, l.record_id {_LINKED} AND {_UNSEEN} ORDER BY l.external_id LIMIT %(wanted)s
 """
 
 
@@ -42,15 +48,7 @@ def compare(
     assert isinstance(route.resource.deletes, FullComparison)
     brake = route.resource.deletes.brake
     with database.cursor() as cursor:
-        cursor.execute(
-            _GONE,
-            {
-                "state": state.pk,
-                "connection": route.connection.pk,
-                "resource": route.resource.name,
-                "began": began,
-            },
-        )
+        cursor.execute(_GONE, _given(route, state, None, began))
         linked, gone = cursor.fetchone()
     if not gone:
         return 0, ""
@@ -64,10 +62,39 @@ def compare(
             f"{len(gone):,} of {linked:,} are no longer there, which together with what changed is more than a sync may do "
             "by itself: nothing was deleted. Look there first; if it is right, approve it."
         )
-    deleted = RecordLink.objects.filter(pk__in=gone).update(
+    return mark(gone), ""
+
+
+def unseen(
+    route: Route, state: ResourceState | None, plan: UUID | None, began: datetime, wanted: int
+) -> tuple[int, list[tuple[str, UUID]]]:
+    """What `compare` would mark: how many, and some of them as (their key, our record). `state` and `plan`: whose kept keys
+    count as shown, the resource's or those of a run that only plans."""
+    given = _given(route, state, plan, began)
+    with database.cursor() as cursor:
+        cursor.execute(_COUNT, given)
+        (count,) = cursor.fetchone()
+        if not count or wanted <= 0:
+            return count, []
+        cursor.execute(_SOME, {**given, "wanted": wanted})
+        return count, cursor.fetchall()
+
+
+def mark(links: Collection[UUID]) -> int:
+    """These are gone there; returns how many."""
+    return RecordLink.objects.filter(pk__in=links).update(
         state=RecordLink.State.REMOTE_DELETED, last_changed=timezone.now()
     )
-    return deleted, ""
+
+
+def _given(route: Route, state: ResourceState | None, plan: UUID | None, began: datetime) -> dict[str, Any]:
+    return {
+        "connection": route.connection.pk,
+        "resource": route.resource.name,
+        "began": began,
+        "state": state.pk if state else None,
+        "plan": plan,
+    }
 
 
 def forget(state: ResourceState) -> None:

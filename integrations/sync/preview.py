@@ -18,7 +18,7 @@ from integrations.mapping.overrides import Override, overrides_of
 from integrations.mapping.paths import getter
 from integrations.mapping.rules import FieldRule, checked, rules_of
 from integrations.provider import ProviderError, Resource
-from integrations.provider.money import to_major
+from integrations.shown import is_money, money
 from integrations.targets import Target
 
 from .intake import validated
@@ -172,9 +172,9 @@ def _shown(value: Any) -> str:
     """As people read it, and short."""
     if value is None:
         return ""
-    if isinstance(value, dict) and set(value) == {"minor", "currency", "exponent"}:
+    if is_money(value):
         try:
-            return f"{to_major(value['minor'], value['currency'])} {value['currency']}"
+            return money(value["minor"], value["currency"])
         except UNREADABLE:
             return str(value)[:LONGEST_SHOWN]
     if isinstance(value, Unreadable):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
-from typing import Any, Union, get_args, get_origin
+from typing import Any, NamedTuple, Union, get_args, get_origin
+from uuid import UUID
 
+from django.db import connection as database
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -16,9 +18,31 @@ from integrations.canonical import Money, shortest
 from integrations.provider.money import money
 from integrations.targets import Children, Target
 
+from .copy import table
+
 Row = Mapping[str, Any]
 Kin = Mapping[str, Sequence[Row]]
 Read = Callable[[Row, Row, Kin], Any]
+
+
+class Stored(NamedTuple):
+    """A row of ours, and its children's rows by canonical field."""
+
+    row: dict[str, Any]
+    kin: dict[str, list[dict[str, Any]]]
+
+
+def stored(target: Target, ids: Collection[UUID], *, lock: bool = False) -> dict[UUID, Stored]:
+    """Our records by id, without those that are no longer here: one query, and one per kind of children. With `lock` the rows
+    are, until the transaction ends."""
+    if not ids:
+        return {}
+    wanted = list(ids)
+    with database.cursor() as cursor:
+        root = table(target.model)
+        rows = root.locked(cursor, wanted) if lock else root.found(cursor, wanted)
+        kin = {child.field: table(child.model).of_parents(cursor, child.parent, wanted) for child in target.children}
+    return {one: Stored(row, {name: found.get(one, []) for name, found in kin.items()}) for one, row in rows.items()}
 
 
 def canonical_of(target: Target, row: Row, kin: Kin) -> dict[str, Any]:

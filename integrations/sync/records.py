@@ -20,6 +20,7 @@ from pydantic_core import to_jsonable_python
 from integrations import http, registry, targets
 from integrations.changes import origins
 from integrations.connections.models import Connection
+from integrations.ids import id_of
 from integrations.mapping.compile import UNREADABLE, Reason
 from integrations.mapping.paths import getter
 from integrations.provider import BadRecord, Resource, Temporary, Unsupported, Write
@@ -28,10 +29,9 @@ from integrations.targets import Target
 from . import positions, refs
 from .apply import apply
 from .batch import Route
-from .copy import table
 from .intake import validated
 from .models import QuarantinedRecord, RecordLink
-from .rebuild import canonical_of
+from .rebuild import Stored, canonical_of, stored
 from .words import Words
 
 LARGEST_PAGE = 1_000
@@ -42,7 +42,7 @@ class InvalidRecord(BadRecord):
 
     def __init__(self, reasons: Sequence[Reason]) -> None:
         self.reasons = list(reasons)
-        sentences = "; ".join(f"{reason.field}: {reason.message}".removeprefix(": ") for reason in self.reasons)
+        sentences = "; ".join(map(str, self.reasons))
         super().__init__(f"The record is not valid. {sentences}", field=self.reasons[0].field if self.reasons else "")
 
 
@@ -55,7 +55,7 @@ def list_records(
     """
     declared = registry.get(connection.provider).resource(resource)
     links = RecordLink.objects.filter(connection=connection, resource=declared.name).order_by("pk")
-    if cursor and (after := _uuid(cursor)):
+    if cursor and (after := id_of(cursor)):
         links = links.filter(pk__gt=after)
     limit = max(1, min(limit, LARGEST_PAGE))
     found = list(links[: limit + 1])
@@ -113,10 +113,7 @@ def _shown(links: Sequence[RecordLink]) -> list[dict[str, Any]]:
         return []
     target = targets.get(links[0].target)
     ids = [link.record_id for link in links]
-    with database.cursor() as cursor:
-        rows = table(target.model).found(cursor, ids)
-        kin = {child.field: table(child.model).of_parents(cursor, child.parent, ids) for child in target.children}
-    names = _names(target, ids)
+    ours, names = stored(target, ids), _names(target, ids)
     return [
         {
             "id": link.record_id,
@@ -127,20 +124,16 @@ def _shown(links: Sequence[RecordLink]) -> list[dict[str, Any]]:
             "state": link.state,
             "first_seen": link.first_seen,
             "last_changed": link.last_changed,
-            "version": rows[link.record_id]["version"] if link.record_id in rows else 0,
-            "data": _data(target, link, rows, kin),
+            "version": ours[link.record_id].row["version"] if link.record_id in ours else 0,
+            "data": _data(target, link, ours.get(link.record_id)),
             "links": names.get(link.record_id, []),
         }
         for link in links
     ]
 
 
-def _data(target: Target, link: RecordLink, rows: Mapping[UUID, Any], kin: Mapping[str, Any]) -> dict[str, Any]:
-    row = rows.get(link.record_id)
-    if row is None:
-        return dict(link.base)
-    its = {name: found.get(link.record_id, []) for name, found in kin.items()}
-    return to_jsonable_python(canonical_of(target, row, its))
+def _data(target: Target, link: RecordLink, ours: Stored | None) -> dict[str, Any]:
+    return dict(link.base) if ours is None else to_jsonable_python(canonical_of(target, *ours))
 
 
 def _names(target: Target, ids: Sequence[UUID]) -> dict[UUID, list[dict[str, Any]]]:
@@ -157,13 +150,6 @@ def _names(target: Target, ids: Sequence[UUID]) -> dict[UUID, list[dict[str, Any
             }
         )
     return found
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 # --- creating ---------------------------------------------------------------------------------------------------------

@@ -16,8 +16,10 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from integrations import shown
+from integrations.mapping.compile import Reason
 from integrations.targets import Target
 
+from . import deletes
 from .batch import Route
 from .columns import array_of_texts
 from .models import QuarantinedRecord, RecordLink, ResourceState
@@ -47,13 +49,6 @@ SELECT count(*) FILTER (WHERE l.state = 'unlinked'),
        count(*) FILTER (WHERE l.state = 'remote_deleted' AND r.id IS NULL)
 FROM integrations_recordlink l LEFT JOIN {table} r ON r.id = l.record_id
 WHERE l.connection_id = %s AND l.resource = %s AND l.external_id = ANY(%s::text[])
-"""
-# `first_seen < began`: what came during the read was seen by it.
-_GONE = """
-FROM integrations_recordlink l
-WHERE l.connection_id = %(connection)s AND l.resource = %(resource)s AND l.state = 'active' AND l.first_seen < %(began)s
-  AND NOT EXISTS (SELECT FROM integrations_plannedkey p WHERE p.run_id = %(run)s AND p.external_id = l.external_id)
-  AND NOT EXISTS (SELECT FROM integrations_seenkey s WHERE s.state_id = %(state)s AND s.external_id = l.external_id)
 """
 
 
@@ -90,23 +85,8 @@ def gone(
     route: Route, run_id: UUID, state: ResourceState | None, began: datetime, wanted: int
 ) -> tuple[int, list[Sample]]:
     """What a complete read did not show: how many, and some of them. `state`: whose kept keys count as shown, too."""
-    given = {
-        "connection": route.connection.pk,
-        "resource": route.resource.name,
-        "began": began,
-        "run": run_id,
-        "state": state.pk if state else None,
-    }
-    with database.cursor() as cursor:
-        cursor.execute("SELECT count(*) " + _GONE, given)
-        (count,) = cursor.fetchone()
-        if not count or wanted <= 0:
-            return count, []
-        cursor.execute(
-            "SELECT l.external_id, l.record_id " + _GONE + " ORDER BY l.external_id LIMIT %(wanted)s",
-            {**given, "wanted": wanted},
-        )
-        return count, _named(route.target, cursor.fetchall())
+    count, links = deletes.unseen(route, state, run_id, began, wanted)
+    return count, _named(route.target, links)
 
 
 def of_links(route: Route, links: Sequence[UUID], wanted: int) -> list[Sample]:
@@ -186,9 +166,8 @@ def _as_changed(
             )
             told.append({**_named_column(target, column), "ours": ours, "theirs": theirs})
     for part, ops in parts.items():
-        label = part.replace("_", " ").capitalize()
         rows = {"ours": f"{ops['delete'] + ops['update']} rows", "theirs": f"{ops['insert'] + ops['update']} rows"}
-        told.append({"field": part, "label": label, **rows})
+        told.append({"field": part, "label": shown.label(part), **rows})
     return told[:MOST_FIELDS]
 
 
@@ -251,6 +230,6 @@ def _aside(
     for key, why in kept.order_by("external_id").values_list("external_id", "reasons"):
         reasons.update({(one["field"], shown.cut(one["message"])) for one in why})
         if len(samples) < wanted:
-            told = [shown.cut(f"{one['field']}: {one['message']}".removeprefix(": ")) for one in why]
+            told = [shown.cut(str(Reason(one["field"], one["message"]))) for one in why]
             samples.append({"key": key, "reasons": told[:REASONS_OF_A_SAMPLE]})
     return samples, reasons

@@ -21,10 +21,11 @@ from integrations.mapping.compile import key_text
 from integrations.mapping.paths import getter
 from integrations.provider import Resource, Tombstones
 
+from . import deletes
 from .batch import Route
 from .columns import array_of_texts
 from .cursors import instant, newest, sent_as
-from .models import RecordLink, ResourceState
+from .models import ResourceState
 from .pages import read_pages
 
 # A record that changed here so long after its deletion was made anew there; what is nearer may be two clocks.
@@ -131,10 +132,7 @@ def bury(route: Route, gone: Named, *, approved: bool, most: Callable[[int], int
             )
         if too_many:
             return 0, f"{too_many}: nothing was deleted here. Look there first; if it is right, approve it."
-    deleted = RecordLink.objects.filter(pk__in=gone.links).update(
-        state=RecordLink.State.REMOTE_DELETED, last_changed=timezone.now()
-    )
-    return deleted, ""
+    return deletes.mark(gone.links), ""
 
 
 def _key(value: Any) -> str:

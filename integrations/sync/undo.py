@@ -169,21 +169,21 @@ def _next(undo: SyncRun, work: Fence | None) -> bool:
 
 def _with(plan: dict[str, Any], done: Reverted) -> dict[str, Any]:
     """A record that was changed several times is listed once."""
-    told = {(one["target"], one["record"], one["part"], one["why"]): one for one in plan["moved"]}
+    listed = {(one["target"], one["record"], one["part"], one["why"]): one for one in plan["moved"]}
     left = plan["left"]
     for one in done.moved:
         key = (one.target, str(one.record_id), one.part, one.why)
-        if key in told:
-            told[key]["fields"] = sorted({*told[key]["fields"], *one.fields})
+        if key in listed:
+            listed[key]["fields"] = sorted({*listed[key]["fields"], *one.fields})
             continue
         left += 1
-        if len(told) < MOST_MOVED:
-            told[key] = _told(one)
+        if len(listed) < MOST_MOVED:
+            listed[key] = told(one)
     numbers = {name: plan[name] + getattr(done, name) for name in ("deleted", "restored", "changed")}
-    return plan | numbers | {"left": left, "moved": list(told.values())}
+    return plan | numbers | {"left": left, "moved": list(listed.values())}
 
 
-def _told(one: Moved) -> dict[str, Any]:
+def told(one: Moved) -> dict[str, Any]:
     return {
         "target": one.target,
         "record": str(one.record_id),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from django.db import connection as database
 from django.db import models
@@ -16,10 +15,11 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from integrations import targets
+from integrations.changes.revert import Moved
 from integrations.changes.reverting import pointing_at
 
 from .models import SyncRun
-from .undo import own_of
+from .undo import own_of, told
 
 LISTED = 50
 # Of a larger run what has moved on is looked for among its first so many records.
@@ -105,13 +105,13 @@ def preview(run: SyncRun) -> Preview:
         cursor.execute(_MOVED, given)
         for target, pk, origin, count in cursor.fetchall():
             found.moved = count
-            found.listed.append(_told(target, pk, "changed", origin))
+            found.listed.append(told(Moved(target, pk, "", (), "changed", origin)))
         for target in touched:
             _used(cursor, found, target, given)
         cursor.execute(_LINKED, given)
         for pk, names, count in cursor.fetchall():
             found.used = max(found.used, count)
-            found.listed.append(_told(touched[0], pk, "used", f"also known as {names}"))
+            found.listed.append(told(Moved(touched[0], pk, "", (), "used", f"also known as {names}")))
     return found
 
 
@@ -127,13 +127,9 @@ def _used(cursor: CursorWrapper, found: Preview, name: str, given: dict[str, Any
         for pk, count, records in cursor.fetchall():
             found.used = max(found.used, records)
             words = meta.verbose_name if count == 1 else meta.verbose_name_plural
-            found.listed.append(_told(name, pk, "used", f"{count:,} {words}"))
+            found.listed.append(told(Moved(name, pk, "", (), "used", f"{count:,} {words}")))
 
 
 def _owner(model: type[models.Model]) -> str:
     """The column that tells whose row it is: a row the run made itself holds nothing back."""
     return str(model._meta.pk.column)
-
-
-def _told(target: str, pk: UUID, why: str, what: str) -> dict[str, Any]:
-    return {"target": target, "record": str(pk), "part": "", "fields": [], "why": why, "what": what}

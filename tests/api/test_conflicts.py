@@ -53,6 +53,14 @@ def test_a_conflict_is_shown_with_both_sides(sydney, shop, with_key):
     assert (shown["base"], shown["ours"], shown["theirs"], shown["part"], shown["state"]) == (1, 5, 9, [], "open")
 
 
+def test_another_connection_is_named_only_to_who_may_use_it(sydney, shop, connect, with_key, signed_in):
+    books = connect(sydney, "ledger", name="Secret books")
+    made = conflict_in(sydney, shop, ours_by=f"connection:{books.pk}")
+    address = f"connections/{shop.pk}/conflicts/{made.pk}"
+    assert signed_in(sydney, SEE, SHOPS, "members.view_tag").get(address).json()["ours_by"] == "Another connection"
+    assert with_key(sydney, "records:read").get(address).json()["ours_by"] == "Ledger, “Secret books”"
+
+
 def test_lists_are_narrowed_and_have_pages(sydney, shop, with_key):
     for field in ("size", "size", "name"):
         conflict_in(sydney, shop, field=field)
@@ -75,7 +83,7 @@ def test_a_key_decides_and_takes_it_back(sydney, shop, with_key, sent, size):
     address = f"integrations/shop/conflicts/{made.pk}"
     stamp = caller.get(address).json()["stamp"]
     decided = caller.post(f"{address}/resolve", {**sent, "stamp": stamp}).json()
-    assert (decided["state"], decided["resolved_by"]) == ("resolved", "the API key “Website”")
+    assert (decided["state"], decided["resolved_by"]) == ("resolved", "API key “Website”")
     assert size_of(sydney, made) == size
     problem(caller.post(f"{address}/resolve", {**sent, "stamp": stamp}), 409, "already-decided")
     assert caller.post(f"{address}/reopen").json()["state"] == "open"

@@ -64,6 +64,12 @@ def test_lines_reach_the_record_they_are_in_and_drop_what_is_not_said():
     ]
 
 
+def test_a_reason_is_said_with_its_field_where_it_has_one():
+    assert [str(Reason("email", "is not an address")), str(Reason("", "is no object"))] == [
+        "email: is not an address", "is no object",
+    ]  # fmt: skip
+
+
 def test_every_reason_is_collected_with_its_place():
     record = invoice(1, date="soon", status="lost", lines=[{"text": 5}, "no object"])
     mapped = compile_mapping(INVOICES).inward(record)

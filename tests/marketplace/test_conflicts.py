@@ -178,6 +178,19 @@ def test_nobody_sees_or_decides_about_records_they_may_not_see(sydney, till, one
     assert now(sydney, one)[0] == "open"
 
 
+def test_a_connection_one_may_not_use_is_not_named(sydney, admin, till, one):
+    books = make_connection(sydney, "ledgerly", "Secret books")
+    make_conflict(sydney, till, ours_by=f"connection:{books.pk}")
+    person = make_person(sydney, username="half")
+    with hub.enter(sydney):
+        acts = ["view_connection", "use_payments", "view_party"]
+        person.user_permissions.set(Permission.objects.filter(codename__in=acts))
+    page = text(sign_in(sydney, person).get(of(till)))
+    assert "Another connection, <" in page
+    assert "Secret books" not in page
+    assert "“Secret books”" in text(admin.get(of(till)))
+
+
 def test_who_may_only_look_sees_no_button(sydney, till, one):
     browser = sign_in(sydney, make_person(sydney, "Auditor"))
     for address in (of(till), at(one)):

@@ -184,8 +184,43 @@ def test_a_number_that_is_used_meanwhile_stays_with_its_new_owner(ledger):
     kept, merged = two(member_number="M-2")
     made = joined(kept, merged)
     Member.objects.create(display_name="New", member_number="M-2")
-    assert undo(made).moved_on == ["Member: the member number M-2 is used by another record now."]
+    assert undo(made).moved_on == ["Member Ada Browne: the member number M-2 is used by another record now."]
     assert Member.objects.get(pk=merged.pk).member_number is None
+
+
+def test_rows_of_a_part_go_back_each_for_itself(ledger):
+    kept, merged = two()
+    moved, changed, superseded = (consent(merged, "granted", purpose) for purpose in "abc")
+    stands = consent(kept, "withdrawn", "c")
+    made = joined(kept, merged)
+    elsewhere = Member.objects.create(display_name="Elsewhere")
+    MemberConsent.objects.filter(pk=changed.pk).update(member=elsewhere)
+    since = consent(kept, "granted", "since")
+    assert undo(made).moved_on == ["Member Ada Brown, consents: member has changed since."]
+    whose = dict(MemberConsent.objects.values_list("pk", "member"))
+    assert whose == {
+        moved.pk: merged.pk, superseded.pk: merged.pk, changed.pk: elsewhere.pk, stands.pk: kept.pk, since.pk: kept.pk,
+    }  # fmt: skip
+
+
+def test_what_somebody_has_put_back_already_is_not_listed(ledger):
+    kept, merged = two()
+    made = joined(kept, merged, {"email": "merged"})
+    Member.objects.filter(pk=kept.pk).update(email="ada@example.com")
+    assert undo(made).moved_on == []
+    assert Member.objects.get(pk=merged.pk).email == "ada@work.example"
+
+
+def test_an_undo_that_the_database_refuses_changes_nothing(ledger):
+    kept, merged = two(member_number="M-2")
+    made = joined(kept, merged, {"member_number": "merged"})
+    Member.objects.create(display_name="New", member_number="M-1")
+    before = everything()
+    with pytest.raises(NotMergeable, match="must be unique"):
+        undo(made)
+    assert everything() == before
+    made.refresh_from_db()
+    assert made.undone_at is None
 
 
 def test_a_merge_is_undone_once_and_for_ninety_days(ledger):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from finance.models import Party
 from integrations import registry
@@ -95,6 +98,17 @@ def test_what_a_complete_read_no_longer_shows_is_gone(ledger, vendor):
     tags(vendor, *range(40))
     assert run_sync(ledger, "tags").unchanged == 40
     assert states() == {}
+
+
+@pytest.mark.parametrize("plan_only", [False, True])
+def test_what_was_linked_while_a_complete_read_was_under_way_is_not_missed_by_it(ledger, vendor, plan_only):
+    tags(vendor, *range(30))
+    run_sync(ledger, "tags")
+    RecordLink.objects.filter(external_id="t0").update(first_seen=timezone.now() + timedelta(minutes=1))
+    tags(vendor, *range(2, 30))
+    run = run_sync(ledger, "tags", full=True, plan_only=plan_only)
+    assert run.deleted == 1, run.message
+    assert states() == ({} if plan_only else {"t1": "remote_deleted"})
 
 
 def test_more_than_the_brake_deletes_nothing_until_somebody_approves(ledger, vendor):

@@ -9,11 +9,12 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from integrations import roles
 from integrations.api import examples
 from integrations.api.addressing import ConnectionView
 from integrations.api.openapi import PAGED, operation
 from integrations.api.pagination import page_of_rows
-from integrations.api.permissions import is_key
+from integrations.api.permissions import is_key, usable_providers
 from integrations.api.problems import Problem
 from integrations.api.queries import body, query
 from integrations.api.serializers.conflicts import (
@@ -27,7 +28,7 @@ from integrations.api.serializers.conflicts import (
 from integrations.changes import origins
 from integrations.conflicts import resolve
 from integrations.conflicts.models import Conflict
-from integrations.conflicts.shown import shown, targets_seen_by
+from integrations.conflicts.shown import shown
 from integrations.sync.sides import key_of
 
 
@@ -35,7 +36,7 @@ class ConflictsView(ConnectionView):
     def conflicts(self, request: Request) -> QuerySet[Conflict]:
         """Of the connection; of a person's, only about records they may see."""
         rows = Conflict.objects.filter(connection=self.connection)
-        return rows if is_key(request) else rows.filter(target__in=targets_seen_by(request.user))
+        return rows if is_key(request) else rows.filter(target__in=roles.targets_seen_by(request.user))
 
     def conflict(self, request: Request, pk: UUID) -> Conflict:
         found = self.conflicts(request).filter(pk=pk).first()
@@ -57,7 +58,7 @@ class Conflicts(ConflictsView):
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         rows = self.conflicts(request).filter(**query(ConflictQuerySerializer, request))
-        return Response(page_of_rows(request, rows, _show, newest_first=True))
+        return Response(page_of_rows(request, rows, lambda found: _show(request, found), newest_first=True))
 
 
 class OneConflict(ConflictsView):
@@ -70,7 +71,7 @@ class OneConflict(ConflictsView):
         responses={200: (ConflictSerializer, examples.CONFLICT)},
     )
     def get(self, request: Request, *, conflict_id: UUID, **kwargs: Any) -> Response:
-        return Response(_show([self.conflict(request, conflict_id)])[0])
+        return Response(_show(request, [self.conflict(request, conflict_id)])[0])
 
 
 class ResolveOne(ConflictsView):
@@ -97,7 +98,7 @@ class ResolveOne(ConflictsView):
         for refused in decided.refused:
             raise Problem(409, refused.why, kind="changed-since" if refused.why == resolve.CHANGED else "")
         found.refresh_from_db()
-        return Response(_show([found])[0])
+        return Response(_show(request, [found])[0])
 
 
 class ResolveMany(ConflictsView):
@@ -137,7 +138,7 @@ class Reopen(ConflictsView):
             resolve.reopen(found, origin=_origin(request))
         except resolve.CannotUndo as refused:
             raise Problem(409, str(refused)) from None
-        return Response(_show([found])[0])
+        return Response(_show(request, [found])[0])
 
 
 _AS_IT_IS = (
@@ -150,17 +151,17 @@ def _origin(request: Request) -> str:
     return origins.of_key(request.auth) if is_key(request) else origins.of_user(request.user)
 
 
-def _show(conflicts: list[Conflict]) -> list[Any]:
+def _show(request: Request, conflicts: list[Conflict]) -> list[Any]:
     found = [
         {
             **{name: getattr(one.conflict, name) for name in _AS_IT_IS},
             "connection": one.conflict.connection_id,
             "part": list(key_of(one.conflict.part)) if one.conflict.part else [],
             "ours": one.ours_now,
-            "ours_by": one.ours_by,
-            "resolved_by": one.resolved_by,
+            "ours_by": one.ours_by.alone if one.ours_by else "",
+            "resolved_by": one.resolved_by.alone if one.resolved_by else "",
             "stamp": one.stamp,
         }
-        for one in shown(conflicts)
+        for one in shown(conflicts, usable_providers(request))
     ]
     return list(ConflictSerializer(found, many=True).data)

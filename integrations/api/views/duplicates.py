@@ -48,7 +48,7 @@ class DuplicatesView(ApiView):
     names_things = True
 
     def reviews(self, request: Request) -> QuerySet[MatchReview]:
-        kinds = list(targets.all_targets()) if is_key(request) else showing.viewable(request.user)
+        kinds = list(targets.all_targets()) if is_key(request) else roles.targets_seen_by(request.user)
         return showing.reviews_of(usable_providers(request), kinds)
 
     def decide(self, request: Request, decisions: list[Decision]) -> list[Answer]:
@@ -136,7 +136,7 @@ class MergesView(ApiView):
             raise Problem(
                 403, "Your role here does not let you merge records. It takes Chapter admin or Membership secretary."
             )
-        return list(targets.all_targets()) if is_key(request) else showing.viewable(request.user)
+        return list(targets.all_targets()) if is_key(request) else roles.targets_seen_by(request.user)
 
     def merge_of(self, request: Request, merge_id: UUID) -> Merge:
         found = Merge.objects.filter(pk=merge_id, target__in=self.kinds(request)).first()

@@ -23,6 +23,7 @@ from integrations.conflicts import resolve
 from integrations.conflicts.models import Conflict
 from integrations.conflicts.resolve import Decided
 from integrations.conflicts.shown import field_label, seen_by, shown, typed
+from integrations.ids import id_of
 from integrations.marketplace import access, words
 from integrations.marketplace.faces import here, show
 
@@ -68,7 +69,7 @@ def conflicts(request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
     kept.pop("page", None)
     context |= {
         "page": page,
-        "shown": shown(list(page.object_list)),
+        "shown": shown(list(page.object_list), roles.usable_providers(request.user)),
         "chosen": chosen,
         "kinds": sorted(kinds),
         "fields": sorted(fields),
@@ -93,7 +94,7 @@ def conflict(request: HttpRequest, pk: UUID) -> HttpResponse:
         if not problem:
             return redirect(here(request).url("conflict", found.pk))
         found.refresh_from_db()
-    (one,) = shown([found])
+    (one,) = shown([found], roles.usable_providers(request.user))
     context = {
         "one": one,
         "connection": found.connection,
@@ -199,14 +200,8 @@ def _say(request: HttpRequest, decided: Decided) -> None:
 
 def _seen(sent: list[str]) -> dict[UUID, str]:
     """`<id>:<stamp>` of each that was selected; what is none is left out."""
-    found = {}
-    for one in sent:
-        pk, _, stamp = one.partition(":")
-        try:
-            found[UUID(pk)] = stamp
-        except ValueError:
-            continue
-    return found
+    pairs = (one.partition(":") for one in sent)
+    return {pk: stamp for text, _, stamp in pairs if (pk := id_of(text))}
 
 
 def _moment(text: str) -> datetime | None:

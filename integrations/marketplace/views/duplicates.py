@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -13,6 +11,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from integrations import registry, roles
+from integrations.ids import id_of
 from integrations.marketplace import access, words
 from integrations.marketplace.faces import here, show
 from integrations.matching import showing
@@ -66,22 +65,15 @@ def decided(request: HttpRequest) -> HttpResponse:
 
 
 def _visible(request: HttpRequest) -> QuerySet[MatchReview]:
-    return showing.reviews_of(roles.usable_providers(request.user), showing.viewable(request.user))
+    return showing.reviews_of(roles.usable_providers(request.user), roles.targets_seen_by(request.user))
 
 
 def _decisions(request: HttpRequest) -> list[Decision]:
     for_all = SEPARATE if request.POST.get("all") == SEPARATE else ""
     found = []
     for name, value in request.POST.items():
-        review = _id(name.removeprefix(_FIELD)) if name.startswith(_FIELD) else None
+        review = id_of(name.removeprefix(_FIELD)) if name.startswith(_FIELD) else None
         choice, _, record = (str(value) or for_all).partition(":")
         if review is not None and choice in (LINK, SEPARATE, DISMISS):
-            found.append(Decision(review, choice, _id(record)))
+            found.append(Decision(review, choice, id_of(record)))
     return found
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -143,9 +143,9 @@ def version(request: HttpRequest, pk: UUID, resource: str, number: int) -> HttpR
 
 def _preview(request: HttpRequest, form: MappingForm) -> dict[str, Any]:
     """The records travel with the page, so that trying again asks the vendor nothing."""
-    model = targets.get(form.resource.target).model._meta
-    if not request.user.has_perm(f"{model.app_label}.view_{model.model_name}"):
-        said = f"Your account may not see {model.verbose_name_plural}, so no record can be shown."
+    target = targets.get(form.resource.target)
+    if not roles.may_touch(request.user, "view", target):
+        said = f"Your account may not see {target.model._meta.verbose_name_plural}, so no record can be shown."
         return {"previewed": True, "previews": [], "message": said}
     records, message = unpacked(request.POST.get("sample", "")), ""
     if not records:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -13,8 +12,9 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from integrations import roles, targets
+from integrations.ids import id_of
 from integrations.marketplace.faces import here, show
-from integrations.matching import finding, merging, showing
+from integrations.matching import finding, merging
 from integrations.matching.merging import NotMergeable
 from integrations.matching.models import Merge
 from integrations.matching.undo import undo, undoable
@@ -46,7 +46,7 @@ def merge(request: HttpRequest) -> HttpResponse:
     kinds = _kinds(request)
     asked = request.POST if request.method == "POST" else request.GET
     target = next((kind for kind in kinds if kind.name == asked.get("target")), None)
-    kept, merged = _id(asked.get("kept")), _id(asked.get("merged"))
+    kept, merged = id_of(asked.get("kept")), id_of(asked.get("merged"))
     if target is None or kept is None or merged is None:
         messages.info(request, "Choose two records: one to keep, and one to merge into it.")
         return redirect(here(request).url("merges"))
@@ -91,7 +91,7 @@ def _kinds(request: HttpRequest) -> list[Target]:
         raise PermissionDenied(
             "Your account may not merge records. It needs the role Chapter admin or Membership secretary."
         )
-    seen = showing.viewable(request.user)
+    seen = roles.targets_seen_by(request.user)
     return [target for target in targets.all_targets().values() if target.mergeable and target.name in seen]
 
 
@@ -101,10 +101,3 @@ def _merge_or_404(request: HttpRequest, merge_id: UUID) -> tuple[Merge, Target]:
     if found.target not in kinds:
         raise PermissionDenied("Your account may not see records of this kind.")
     return found, kinds[found.target]
-
-
-def _id(text: Any) -> UUID | None:
-    try:
-        return UUID(str(text))
-    except ValueError:
-        return None

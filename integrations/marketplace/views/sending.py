@@ -43,7 +43,6 @@ def kind(request: HttpRequest, pk: UUID, resource: str) -> HttpResponse:
     if request.method == "POST":
         return _switched_on(request, found, provider, declared)
     outgoing = overview.of_resource(found, declared)
-    target = targets.get(declared.target).model._meta
     may_connect = roles.may(request.user, "connect", provider)
     context = {
         "connection": found,
@@ -60,7 +59,7 @@ def kind(request: HttpRequest, pk: UUID, resource: str) -> HttpResponse:
         page = Paginator(overview.open_writes(found, declared.name), PER_PAGE).get_page(request.GET.get("page"))
         return show(request, "marketplace/sending_kind.html", {**context, "page": page, "retried": overview.RETRIED})
     context["difference"] = switch.difference(found, declared.name) if may_connect else None
-    context["sees_values"] = request.user.has_perm(f"{target.app_label}.view_{target.model_name}")
+    context["sees_values"] = roles.may_touch(request.user, "view", targets.get(declared.target))
     return show(request, "marketplace/sending_on.html", context)
 
 

@@ -105,8 +105,7 @@ def _may_see(user: Any, provider: Provider, row: QuarantinedRecord) -> bool:
     declared = next((one for one in provider.resources if one.name == row.resource), None)
     if declared is None:
         return bool(user.has_perm("integrations.view_quarantinedrecord"))
-    meta = targets.get(declared.target).model._meta
-    return bool(user.has_perm(f"{meta.app_label}.view_{meta.model_name}"))
+    return roles.may_touch(user, "view", targets.get(declared.target))
 
 
 def _query(group: setaside.Group) -> str:
