@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from .challenges import Challenge
@@ -27,7 +27,7 @@ class Webhook:
     account: str | None = None
     event_id: str | None = None
     body: str = "json"
-    deletes: frozenset[str] = frozenset()
+    deletes: Collection[str] = ()
     headers: tuple[str, ...] = ()
     app_level: bool = False
     challenge: Challenge | None = None

@@ -56,8 +56,7 @@ provider = Provider(
                reason={"enum": ["duplicate", "fraudulent", "requested_by_customer"], "title": "Reason"}),
     ),
     webhook=Webhook(verify=TimestampedHmac("stripe-signature"), event_id="id", record="data.object.id",
-                    deletes=frozenset({"customer.deleted"}), topics={
-        f"{kind}.{event}": about for about, kind, events in (
+                    deletes=("customer.deleted",), topics={f"{kind}.{event}": about for about, kind, events in (
             ("customers", "customer", "created updated deleted"), ("charges", "charge", "succeeded failed refunded"),
             ("refunds", "refund", "created updated failed"), ("disputes", "charge.dispute", "created updated closed"),
             ("payouts", "payout", "created paid failed canceled")) for event in events.split()}),

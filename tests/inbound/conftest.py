@@ -31,7 +31,7 @@ SIGNED = Webhook(
     topics=TOPICS,
     record="object.id",
     event_id="id",
-    deletes=frozenset(["contact.deleted"]),
+    deletes=("contact.deleted",),
 )
 FOR_ALL = Webhook(
     verify=Hmac("x-signature", encoding="base64"),
