@@ -7,7 +7,7 @@ from django.db.models import Q
 from uuid_utils.compat import uuid7
 
 from integrations.connections.models import Connection
-from integrations.encryption import EncryptedField
+from integrations.encryption import CannotDecrypt, EncryptedField
 from integrations.sync.models import SyncRun
 
 
@@ -49,3 +49,11 @@ class InboundEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.topic or 'delivery'} {self.record}".strip()
+
+    @property
+    def told(self) -> str | None:
+        """The event as it came; None where it can no longer be opened, or nothing was kept."""
+        try:
+            return self.payload.reveal() if self.payload is not None else None
+        except CannotDecrypt:
+            return None

@@ -125,6 +125,18 @@ def test_who_may_only_look_may_not_do_it_again_nor_see_the_address(sydney, till)
     assert auditor.post(at(till, "secret/"), {"secret": "whsec_9f2c51e0b7d84f1e"}).status_code == 403
 
 
+def test_what_can_no_longer_be_opened_says_so(sydney, admin, till):
+    with hub.enter(sydney):
+        one, other = told(till, 2)
+        with database.cursor() as cursor:  # sealed for another row
+            cursor.execute(
+                "UPDATE integrations_inboundevent e SET payload = o.payload FROM integrations_inboundevent o"
+                " WHERE e.id = %s AND o.id = %s",
+                [one.pk, other.pk],
+            )
+    assert "It can no longer be opened" in text(admin.get(at(till, f"{one.pk}/")))
+
+
 def test_another_chapters_event_is_not_there(sydney, melbourne, admin, till):
     with hub.enter(melbourne):
         theirs = InboundEvent.objects.first()

@@ -35,7 +35,11 @@ class InboundEventSerializer(serializers.ModelSerializer):
 
 
 class InboundEventDetailSerializer(InboundEventSerializer):
-    payload = serializers.CharField(source="payload.reveal", help_text="The event as it came, as JSON text.")
+    payload = serializers.CharField(
+        source="told",
+        allow_null=True,
+        help_text="The event as it came, as JSON text; null where that can no longer be opened.",
+    )
 
     class Meta(InboundEventSerializer.Meta):
         fields = (*InboundEventSerializer.Meta.fields, "payload")
