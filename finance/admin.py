@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from integrations.matching.admin import MergeableAdmin
 from integrations.provider.money import exponent, to_major
 from integrations.readonly import ReadOnlyAdmin, ReadOnlyInline
 
@@ -36,7 +37,7 @@ def money(name: str, currency: str = "currency") -> Callable[[Any, Any], str]:
 
 
 @admin.register(models.Party)
-class PartyAdmin(ReadOnlyAdmin):
+class PartyAdmin(MergeableAdmin, ReadOnlyAdmin):
     list_display: ClassVar = ["name", "number", "email", "kind", "country", "status"]
     list_filter: ClassVar = ["kind", "status", "country"]
     search_fields: ClassVar = ["name", "email", "=number", "tax_number"]

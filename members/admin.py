@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from integrations import roles
+from integrations.matching.admin import MergeableAdmin
 from integrations.readonly import ReadOnlyAdmin, ReadOnlyInline
 
 from .models import Audience, Member, MemberConsent, Tag
@@ -71,7 +72,7 @@ class Consents(ReadOnlyInline):
 
 
 @admin.register(Member)
-class MemberAdmin(admin.ModelAdmin):
+class MemberAdmin(MergeableAdmin):
     form = MemberForm
     list_display: ClassVar = ["display_name", "member_number", "email", "phone", "status", "join_date"]
     list_filter: ClassVar = ["status", "join_date"]

@@ -165,6 +165,8 @@ CHANGES_KEEP_DAYS = env.int("CHANGES_KEEP_DAYS", default=120)
 # How long resolved set-aside records and finished sync runs are kept; 0 = for ever.
 QUARANTINE_KEEP_DAYS = env.int("QUARANTINE_KEEP_DAYS", default=90)
 RUN_KEEP_DAYS = env.int("RUN_KEEP_DAYS", default=180)
+# How long it is kept that a change was sent; the newest of each record stays. 0 = for ever.
+SENT_KEEP_DAYS = env.int("SENT_KEEP_DAYS", default=30)
 # Dotted name of a function text -> text that takes secrets out of what is kept as a job's last error.
 JOB_REDACT = "integrations.http.redaction.redact"
 

@@ -15,7 +15,7 @@ from integrations.provider import Resource
 from . import refs
 from .copy import table
 from .models import RecordLink
-from .push.wishes import look_soon
+from .push.soon import look_soon
 
 # Loads of this size leave the planner without a notion of the tables.
 WORTH_ANALYZING = 5_000
@@ -28,8 +28,7 @@ def follow(connection: Connection, resources: Collection[Resource], *, changed: 
     for resource in resources:
         review(connection, resource.name)
     if changed:
-        for name in {resource.target for resource in resources}:
-            look_soon(name, but_not=connection)
+        look_soon({resource.target for resource in resources}, but_not=connection)
 
 
 def analyze(resource: Resource, taken: int) -> None:

@@ -102,6 +102,12 @@ def fresh(
     return Position(read=uuid4().hex, mapping=mapping, began=timezone.now(), since=since, newest=newest)
 
 
+def forget(state: ResourceState) -> None:
+    """The unfinished read is not gone on with; one under way notices. Call it with the state locked."""
+    state.position = None
+    state.save(update_fields=["position"])
+
+
 def state_of(connection: Connection, resource: str) -> ResourceState:
     """The resource's state, made where it is not there, and locked: of two who ask at once the second sees what the first
     did."""

@@ -11,7 +11,7 @@ from integrations.connections.models import Connection
 from integrations.connections.signals import connected, disconnected, status_changed
 
 from . import schedules, services
-from .push import wishes
+from .push import soon, wishes
 
 
 @receiver(connected, dispatch_uid="sync.begin")
@@ -31,4 +31,4 @@ def follow(sender: type[Connection], connection: Connection, **kwargs: Any) -> N
     schedules.align(connection)
 
 
-post_save.connect(wishes.saved, dispatch_uid="push.saved")
+post_save.connect(soon.saved, dispatch_uid="push.saved")

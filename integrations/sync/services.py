@@ -43,9 +43,10 @@ def request_sync(
 ) -> list[SyncRun]:
     """Queue a run of one resource, or of all that are switched on; returns the runs in the order of their references.
 
-    A resource whose run is queued or running is not doubled: that run is returned. `plan_only`: what it would do is counted
-    and shown, nothing is written. `back_days`: what changed in so many days before the cursor is read once more. KeyError for
-    an unknown resource.
+    A resource whose run is queued or running is not doubled: that run is returned. `full`: everything is read, from the
+    beginning whatever an interrupted read has left; only what is being read at this moment is finished. `plan_only`: what it
+    would do is counted and shown, nothing is written. `back_days`: what changed in so many days before the cursor is read once
+    more. KeyError for an unknown resource.
     """
     provider = registry.get(connection.provider)
     with transaction.atomic():
@@ -55,6 +56,7 @@ def request_sync(
                 connection,
                 one,
                 full=full,
+                anew=full,
                 trigger=SyncRun.Trigger(trigger),
                 triggered_by=user,
                 approved=approved,
@@ -76,7 +78,18 @@ def approve(run: SyncRun, *, user: Any = None) -> SyncRun:
             decisions.require_parent(run)
             cancel_resource(run.connection, run.resource)
             decisions.decide(run, SyncRun.Decision.APPROVED, user)
-        return request_sync(run.connection, run.resource, full=run.full, user=user, approved=deletes)[0]
+        resource = registry.get(run.connection.provider).resource(run.resource)
+        return _requested(
+            run.connection,
+            resource,
+            full=run.full,
+            anew=False,  # it goes on where it met its limit
+            trigger=SyncRun.Trigger.PERSON,
+            triggered_by=user,
+            approved=deletes,
+            plan_only=False,
+            back_days=0,
+        )
 
 
 def cancel(run: SyncRun) -> None:
@@ -144,11 +157,13 @@ def run_here(
     """A run for this process to carry out, without a job; None while another one reads the resource. `approved`: with what
     waits for a person. Raises decisions.NotYet."""
     with transaction.atomic():
-        positions.state_of(connection, resource.name)
+        state = positions.state_of(connection, resource.name)
         for run in _unfinished(connection, resource.name):
             if is_alive(run):
                 return None
             lose(run)
+        if full and not plan_only:
+            positions.forget(state)
         if approved:
             decisions.approve_waiting(connection, resource.name)
         return SyncRun.objects.create(
@@ -226,12 +241,15 @@ def _requested(
     resource: Resource,
     *,
     full: bool,
+    anew: bool,
     approved: bool,
     plan_only: bool,
     back_days: int,
     **asked: Any,
 ) -> SyncRun:
-    positions.state_of(connection, resource.name)
+    """`anew`: what an interrupted read has left is not gone on with."""
+    state = positions.state_of(connection, resource.name)
+    anew = anew and not plan_only  # a plan keeps no place, and takes none
     for run in _unfinished(connection, resource.name):
         if is_alive(run):
             if run.state == SyncRun.State.QUEUED:
@@ -239,8 +257,14 @@ def _requested(
                 run.plan_only = run.plan_only and plan_only
                 run.back_days = max(run.back_days, back_days)
                 run.save(update_fields=["full", "approved", "plan_only", "back_days"])
+            else:
+                anew = anew and asked["trigger"] == SyncRun.Trigger.PERSON and _begins_anew(run)
+            if anew:
+                positions.forget(state)
             return run
         lose(run)
+    if anew:
+        positions.forget(state)
     run = SyncRun(
         connection=connection,
         resource=resource.name,
@@ -258,6 +282,17 @@ def _requested(
     )
     run.save()
     return run
+
+
+def _begins_anew(run: SyncRun) -> bool:
+    """Have a run that has stopped for a while (the vendor asked for a pause, or had a fault) read everything when it goes on;
+    whether it does. One that is being carried out is finished, and a plan begins anew anyway."""
+    later = _jobs(run).filter(state=Job.State.READY, run_at__gt=Now())
+    if run.plan_only or not later.exists() or _jobs(run).filter(state=Job.State.RUNNING).exists():
+        return False
+    run.full, run.read_said = True, ""
+    run.save(update_fields=["full", "read_said"])
+    return True
 
 
 def reading(connection: Connection, resource: str) -> SyncRun | None:

@@ -18,6 +18,7 @@ from integrations.hub.jobs.regular import regular
 
 from . import schedules, services
 from .models import QuarantinedRecord, QuarantineRetry, ResourceState, SyncRun
+from .push import prune as sent
 
 KIND = "sync.upkeep"
 PRUNED_AT_ONCE = 5_000
@@ -32,6 +33,7 @@ def run(work: Work) -> None:
             schedules.align(connection)
             sweep(connection)
     prune()
+    sent.prune()
     changes.prune()
 
 

@@ -7,8 +7,11 @@ from uuid import uuid4
 
 import pytest
 
-from integrations import hub
+from integrations import hub, targets
+from integrations.changes.models import Change, ChangeSet
+from integrations.matching.merging import merge
 from integrations.matching.models import MatchReview, Merge
+from integrations.matching.undo import undo
 from integrations.sync.models import RecordLink
 from members.models import Member
 
@@ -196,6 +199,63 @@ def test_two_records_are_found_looked_at_merged_and_parted_again(sydney, secreta
     with hub.enter(sydney):
         assert Member.objects.count() == 2
     assert "undone" in text(secretary.get(f"{face}merges/"))
+
+
+def merged_away(chapter, forms) -> tuple[Member, Member, Merge]:
+    kept, merged = two(chapter, forms)
+    with hub.enter(chapter):
+        return kept, merged, merge(targets.get("members.member"), kept.pk, merged.pk, {})
+
+
+@pytest.mark.parametrize("page", ["change", "history", "delete"])
+def test_the_admins_pages_of_a_merged_record_lead_to_the_one_it_became(sydney, admin, forms, page):
+    kept, merged, made = merged_away(sydney, forms)
+    answer = admin.get(f"/admin/members/member/{merged.pk}/{page}/", follow=True)
+    assert answer.redirect_chain == [(f"/admin/members/member/{kept.pk}/change/", 302)]
+    assert "The member you asked for was merged into “Tom Novak”, which is shown here." in text(answer)
+    assert "Nothing was saved" not in text(answer)
+    with hub.enter(sydney):
+        undo(made)
+    assert f"/{merged.pk}/" in admin.get(f"/admin/members/member/{merged.pk}/{page}/", follow=True).request["PATH_INFO"]
+
+
+def test_what_is_posted_to_a_merged_record_is_not_saved_into_the_other(sydney, admin, forms):
+    _, merged, _ = merged_away(sydney, forms)
+    for page, sent in (("change", {"display_name": "Eva"}), ("delete", {"post": "yes"})):
+        answer = admin.post(f"/admin/members/member/{merged.pk}/{page}/", sent, follow=True)
+        assert "Nothing was saved." in text(answer)
+    with hub.enter(sydney):
+        assert Member.objects.get().display_name == "Tom Novak"
+
+
+def test_what_was_never_merged_is_said_not_to_be_there(sydney, melbourne, admin, forms):
+    _, merged, _ = merged_away(sydney, forms)
+    for key in (uuid4(), "nonsense"):
+        answer = admin.get(f"/admin/members/member/{key}/change/", follow=True)
+        assert "merged" not in text(answer)
+    elsewhere = sign_in(melbourne, make_person(melbourne, "Chapter admin", is_staff=True))
+    answer = elsewhere.get(f"/admin/members/member/{merged.pk}/change/", follow=True)
+    assert "Tom Novak" not in text(answer)
+    assert elsewhere.get(f"/marketplace/records/members.member/{merged.pk}/history/").status_code == 404
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_the_history_of_a_merged_record_says_what_it_became_and_leads_there_when_it_is_forgotten(
+    sydney, admin, forms, face
+):
+    kept, merged, _ = merged_away(sydney, forms)
+    address = f"{face}records/members.member/{merged.pk}/history/"
+    there = f"{face}records/members.member/{kept.pk}/history/"
+    page = text(admin.get(address))
+    assert f'This record was merged into <a href="{there}">Tom Novak</a>.' in page
+    assert "Thomas Novak" in page
+    assert "was merged into" not in text(admin.get(there))
+    with hub.enter(sydney):
+        Change.objects.all().delete()
+        ChangeSet.objects.all().delete()
+    answer = admin.get(address, follow=True)
+    assert answer.redirect_chain == [(there, 302)]
+    assert "was merged into “Tom Novak”, which is shown here." in text(answer)
 
 
 def test_what_cannot_be_merged_is_said(sydney, secretary, forms):

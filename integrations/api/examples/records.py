@@ -27,6 +27,12 @@ RECORD = {
         }
     ],
 }
+MERGED: dict[str, Any] = {
+    "id": "01980f6e-8a01-7b11-9c55-3f1f0f6b2a91",
+    "merged_into": RECORD["id"],
+    "url": f"/api/v1/integrations/mailchimp/members/{RECORD['id']}",
+    "detail": f"This record was merged into {RECORD['id']}.",
+}
 ACTION = {"input": {"amount": {"minor": 5000, "currency": "AUD", "exponent": 2}}, "confirm": False}
 ACTION_ANSWER = {"result": {"url": "https://pay.example.org/p/1"}}
 DUPLICATE: dict[str, Any] = {

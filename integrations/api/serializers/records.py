@@ -17,7 +17,7 @@ class RecordNameSerializer(serializers.Serializer):
 
 
 class RecordSerializer(serializers.Serializer):
-    id = serializers.UUIDField(help_text="Our id of the record, stable for life.")
+    id = serializers.UUIDField(help_text="Our id of the record, stable for life; after a merge it leads to the other.")
     external_id = serializers.CharField(help_text="The vendor's id.")
     resource = serializers.CharField()
     target = serializers.CharField(help_text="What it is here.")
@@ -33,6 +33,13 @@ class RecordSerializer(serializers.Serializer):
 class RecordPageSerializer(serializers.Serializer):
     results = RecordSerializer(many=True)
     next = serializers.URLField(allow_null=True, help_text="The next page; null on the last.")
+
+
+class MergedSerializer(serializers.Serializer):
+    id = serializers.UUIDField(help_text="The id that was asked for.")
+    merged_into = serializers.UUIDField(help_text="Our id of the record that it became.")
+    url = serializers.CharField(help_text="Its address, also in Location.")
+    detail = serializers.CharField(help_text="A sentence for people.")
 
 
 class ActionRequestSerializer(Body):

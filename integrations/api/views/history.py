@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from integrations.api import examples
 from integrations.api.addressing import ConnectionView
+from integrations.api.merged import elsewhere
 from integrations.api.openapi import PAGED, operation
 from integrations.api.pagination import limit, page, position
 from integrations.api.permissions import may_touch, person, usable_providers
@@ -18,6 +19,7 @@ from integrations.api.problems import Problem
 from integrations.api.queries import body
 from integrations.api.serializers.history import ChangePageSerializer, ChangeSerializer, UndoPreviewSerializer
 from integrations.api.serializers.plans import NothingSerializer
+from integrations.api.serializers.records import MergedSerializer
 from integrations.api.serializers.sync import RunSerializer
 from integrations.changes import feed, told
 from integrations.changes.feed import Entry
@@ -28,6 +30,7 @@ from integrations.sync.undo_preview import Preview, preview
 
 from .plans import RunView
 
+MERGED_HISTORY = examples.MERGED | {"url": f"{examples.MERGED['url']}/history"}
 UNDO_RUN = {**examples.RUN, "kind": "undo", "undoes": "01980f6e-9b2e-7d4a-8e77-51f0c2aa01dd"}
 
 
@@ -54,17 +57,21 @@ class RecordHistory(ConnectionView):
 
     @operation(
         "List what happened to a record",
-        "By whoever it was: people, connections, keys, plain SQL. The newest first.",
+        "By whoever it was: people, connections, keys, plain SQL. The newest first. One that was merged into another is found"
+        " there.",
         tag="History",
         parameters=[*PAGED],
-        responses={200: (ChangePageSerializer, examples.page(examples.CHANGE))},
+        responses={
+            200: (ChangePageSerializer, examples.page(examples.CHANGE)),
+            301: (MergedSerializer, MERGED_HISTORY),
+        },
     )
     def get(self, request: Request, *, resource: str, record_id: UUID, **kwargs: Any) -> Response:
         _, target = self.resource(resource)
         may_touch(request, target, "view")
         links = RecordLink.objects.filter(connection=self.connection, resource=resource, record_id=record_id)
         if not links.exists():
-            raise Problem(404, f"There is no such record among the {resource} of '{self.connection.name}'.")
+            return elsewhere(request, self.connection, resource, target, record_id)
         size, before = limit(request), position(request)
         entries = feed.history(target.name, record_id, before=int(before) if before else None, limit=size + 1)
         return Response(_page(request, entries, size))

@@ -13,11 +13,12 @@ from rest_framework.response import Response
 from integrations.api import examples
 from integrations.api.addressing import ConnectionView
 from integrations.api.idempotency import once
+from integrations.api.merged import elsewhere
 from integrations.api.openapi import PAGED, operation
 from integrations.api.pagination import limit, page, position
 from integrations.api.permissions import may_touch, usable_providers
 from integrations.api.problems import Problem
-from integrations.api.serializers.records import RecordPageSerializer, RecordSerializer
+from integrations.api.serializers.records import MergedSerializer, RecordPageSerializer, RecordSerializer
 from integrations.sync import records
 
 IDEMPOTENCY_KEY = OpenApiParameter(
@@ -76,16 +77,16 @@ class Record(ConnectionView):
 
     @operation(
         "Show a synced record",
-        "By our id; `external_id` is the vendor's.",
+        "By our id; `external_id` is the vendor's. One that was merged into another is found there.",
         tag="Records",
-        responses={200: (RecordSerializer, examples.RECORD)},
+        responses={200: (RecordSerializer, examples.RECORD), 301: (MergedSerializer, examples.MERGED)},
     )
     def get(self, request: Request, *, resource: str, record_id: UUID, **kwargs: Any) -> Response:
         _, target = self.resource(resource)
         may_touch(request, target, "view")
         found = records.get_record(self.connection, resource, record_id)
         if found is None:
-            raise Problem(404, f"There is no such record among the {resource} of '{self.connection.name}'.")
+            return elsewhere(request, self.connection, resource, target, record_id)
         return Response(_show(request, [found])[0])
 
 

@@ -15,6 +15,7 @@ from integrations import roles, shown, targets
 from integrations.changes import feed, told
 from integrations.marketplace import access, plans, undos
 from integrations.marketplace.faces import here, show
+from integrations.matching.aliases import standing
 from integrations.sync import undo as undoing
 from integrations.sync.models import RecordLink
 from integrations.sync.undo_preview import preview
@@ -50,11 +51,21 @@ def history(request: HttpRequest, target: str, record_id: UUID) -> HttpResponse:
     _may_see(request, known)
     entries = feed.history(target, record_id, before=_number(request, "before"), limit=PER_PAGE + 1)
     row = known.model._default_manager.filter(pk=record_id).first()
+    survivor = _survivor(known, record_id) if row is None else None
     if row is None and not entries and not RecordLink.objects.filter(record_id=record_id, target=target).exists():
-        raise Http404("No such record")
+        if survivor is None:
+            raise Http404("No such record")
+        merged = (
+            f"The {known.label.lower()} you asked for was merged into “{shown.name_of(survivor)}”, which is shown here."
+        )
+        messages.info(request, merged)
+        return redirect(here(request).url("history", target, survivor.pk))
     rows = told.tell(entries[:PER_PAGE], roles.usable_providers(request.user))
     context = {
         "kind": known.label,
+        "target": target,
+        "survivor": survivor,
+        "survivor_name": shown.name_of(survivor),
         "name": shown.name_of(row) or (rows[0].name if rows else f"A {known.label.lower()} that is no longer here"),
         "rows": rows,
         "following": rows[-1].id if len(entries) > PER_PAGE else None,
@@ -93,6 +104,11 @@ def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
 def _may_see(request: HttpRequest, target: targets.Target | None) -> None:
     if not plans.may_see(request.user, target):
         raise PermissionDenied("Your account may not see these records. Ask your chapter's admin.")
+
+
+def _survivor(target: targets.Target, record_id: UUID) -> Any:
+    """The record that a merged one became."""
+    return target.model._default_manager.filter(pk=standing(target, [record_id]).get(record_id)).first()
 
 
 def _number(request: HttpRequest, name: str) -> int | None:

@@ -17,7 +17,7 @@ class OutboundWrite(models.Model):
     `version` counts the changes of a record: with chapter, connection, resource, operation and the body's hash it makes the
     `key`, by which the vendor knows a repetition. `body` is exactly what is sent, `said` the same in canonical words; both are
     emptied when the outcome is known, since they hold people's data. Writes that travelled together share `call`, the key of
-    that request.
+    that request. Done ones are forgotten in time (`prune`).
     """
 
     class Op(models.TextChoices):

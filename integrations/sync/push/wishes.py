@@ -5,15 +5,12 @@ Looking is cheap and leaves no run behind: only where something differs is a run
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import transaction
 from django.utils import timezone
 
-from integrations import registry, targets
+from integrations import registry
 from integrations.connections.models import Connection
 from integrations.hub import tenancy
-from integrations.hub.jobs import enqueue
 from integrations.hub.jobs.schedule import set_due
 from integrations.hub.models import Due
 from integrations.provider import Resource
@@ -22,7 +19,7 @@ from integrations.sync.batch import Route
 from integrations.sync.models import ResourceState, SyncRun
 from integrations.sync.schedules import LOOK_EVERY, LOOKS
 
-from . import outbox, plan, stage
+from . import outbox, plan, soon, stage
 from .outbox import State
 
 MOST_LOOKS = 20
@@ -30,6 +27,7 @@ MOST_LOOKS = 20
 
 def begin_looking(connection: Connection, resource: str) -> None:
     set_due(connection.pk, resource + LOOKS, LOOK_EVERY)
+    soon.somebody_sends()
 
 
 def stop_looking(connection: Connection, resource: str) -> None:
@@ -64,23 +62,6 @@ def look(connection: Connection, resource: str) -> SyncRun | None:
         return services.request_sync(connection, resource, trigger=SyncRun.Trigger.CHANGE)[0]
 
 
-def look_soon(target: str, *, but_not: Connection | None = None) -> None:
-    """Records of that target have changed: whoever sends them looks as soon as this is committed."""
-    states = ResourceState.objects.filter(sends=True, connection__status=Connection.Status.CONNECTED)
-    for state in states.exclude(connection=but_not).select_related("connection"):
-        if _target_of(state) == target:
-            name = state.resource + LOOKS
-            payload = {"connection": str(state.connection_id), "resource": name}
-            enqueue(services.KIND, key=f"{state.connection_id}:{name}", payload=payload)
-
-
-def saved(sender: type[Any], **_: Any) -> None:
-    """Somebody saved one row of a target, in the admin or elsewhere."""
-    for target in targets.all_targets().values():
-        if target.model is sender and tenancy.current() is not None:
-            look_soon(target.name)
-
-
 def _may_send(route: Route, state: ResourceState) -> bool:
     connection, resource = route.connection, route.resource
     if not (state.sends and state.enabled and resource.write) or connection.status != Connection.Status.CONNECTED:
@@ -94,10 +75,3 @@ def _may_send(route: Route, state: ResourceState) -> bool:
 
 def _is_long_ago(run: SyncRun, resource: Resource) -> bool:
     return run.finished_at is None or run.finished_at < timezone.now() - resource.every
-
-
-def _target_of(state: ResourceState) -> str:
-    try:
-        return registry.get(state.connection.provider).resource(state.resource).target
-    except LookupError:
-        return ""

@@ -13,12 +13,14 @@ from finance.models import Party
 from integrations.changes import feed
 from integrations.connections.models import Connection
 from integrations.hub.models import Due, Job
+from integrations.provider import RateLimited
 from integrations.sync import services, tasks
 from integrations.sync.models import ResourceState, SyncRun
 from integrations.sync.push import outbox, overview, stage, switch, wishes
 from integrations.sync.push.models import OutboundWrite
 
 from .conftest import final, state_of, sync, two_way
+from .test_once import Work
 from .test_sending import contacts, edit
 
 pytestmark = pytest.mark.services
@@ -134,6 +136,23 @@ def test_a_connection_that_is_made_again_compares_all_once_more(ledger, shop):
     wishes.begin_again(ledger)
     assert state_of(ledger).comparing
     assert Due.objects.filter(connection_id=ledger.pk, resource="contacts:send").exists()
+
+
+def test_everything_is_read_for_who_asks_though_the_run_had_come_to_sending(ledger, shop):
+    contacts(shop)
+    two_way(ledger)
+    edit("Contact 1", phone="2")
+    (run,) = services.request_sync(ledger, "contacts")
+    shop.statuses = [(429, {"Retry-After": "600"})]
+    with pytest.raises(RateLimited):
+        sync(ledger, run=run, work=Work())
+    assert SyncRun.objects.get(pk=run.pk).read_said
+    Job.objects.filter(pk=run.job_id).update(run_at=timezone.now() + timedelta(minutes=10))
+    shop.asked.clear()
+    (again,) = services.request_sync(ledger, "contacts", full=True)
+    done = sync(ledger, run=again, work=Work())
+    assert (again.pk, done.state, done.full, done.sent) == (run.pk, "succeeded", True, 1)
+    assert shop.asked[0].method == "GET"
 
 
 def test_what_was_refused_is_sent_again_when_a_person_asks(ledger, shop):
