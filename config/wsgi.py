@@ -6,4 +6,8 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
-application = get_wsgi_application()
+_django = get_wsgi_application()
+
+from integrations.inbound.wsgi import Intake  # noqa: E402 needs the apps to be there
+
+application = Intake(_django)

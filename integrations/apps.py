@@ -11,6 +11,8 @@ class IntegrationsConfig(AppConfig):
         from . import checks  # noqa: F401 registers the system checks
         from .api import checks as checks_of_the_api  # noqa: F401
         from .changes.install import install_after_migrate
+        from .inbound import receivers as inbound_receivers  # noqa: F401
+        from .inbound import tasks as inbound_tasks  # noqa: F401
         from .sync import receivers, retry, tasks, undo_job, upkeep  # noqa: F401 what connecting sets going; kinds of jobs
 
         post_migrate.connect(install_after_migrate, sender=self, dispatch_uid="changes.install")

@@ -4,6 +4,7 @@ from .api.models import ApiKey, IdempotentRequest
 from .changes.models import Change, ChangePosition, ChangeSet
 from .conflicts.models import Conflict
 from .connections.models import Connection, Credential
+from .inbound.models import InboundEvent
 from .mapping.models import FieldMapping, MappingVersion
 from .matching.models import MatchReview, Merge
 from .sync.models import PlannedKey, QuarantinedRecord, QuarantineRetry, RecordLink, ResourceState, SeenKey, SyncRun
@@ -11,6 +12,6 @@ from .sync.push.models import OutboundWrite
 
 __all__ = [
     "ApiKey", "Change", "ChangePosition", "ChangeSet", "Conflict", "Connection", "Credential", "FieldMapping",
-    "IdempotentRequest", "MappingVersion", "MatchReview", "Merge", "OutboundWrite", "PlannedKey", "QuarantineRetry",
-    "QuarantinedRecord", "RecordLink", "ResourceState", "SeenKey", "SyncRun",
+    "IdempotentRequest", "InboundEvent", "MappingVersion", "MatchReview", "Merge", "OutboundWrite", "PlannedKey",
+    "QuarantineRetry", "QuarantinedRecord", "RecordLink", "ResourceState", "SeenKey", "SyncRun",
 ]  # fmt: skip

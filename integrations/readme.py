@@ -16,7 +16,6 @@ from .provider import (
     Provider,
     RateLimit,
     Resource,
-    SharedToken,
     Tombstones,
 )
 
@@ -113,9 +112,8 @@ def _webhook(provider: Provider) -> Iterator[str]:
     webhook = provider.webhook
     if webhook is None:
         return
-    how = (
-        "an unguessable address" if isinstance(webhook.verify, SharedToken) else f"the header `{webhook.verify.header}`"
-    )
+    header = getattr(webhook.verify, "header", None)
+    how = f"the header `{header}`" if header else "an unguessable address"
     where = "One address for all chapters." if webhook.app_level else "An address per connection."
     topics = ", ".join(f"`{topic}`" for topic in webhook.topics)
     yield from _section("Webhooks", [f"Known by {how}. {where} Acted on: {topics}."])

@@ -78,9 +78,9 @@ def test_no_ciphertext_opens_in_another_row_field_or_chapter(sydney, melbourne):
         places.append((None, ProviderApp, app.pk, "client_secret"))
     for n in range(2):
         route = AccountRoute.objects.create(
-            provider="acme", account_id=str(n), chapter=sydney, connection_id=places[n][2], webhook_secret=f"hook {n}"
+            provider="acme", account_id=str(n), chapter=sydney, connection_id=places[n][2], webhook_secrets=f"hook {n}"
         )
-        places.append((None, AccountRoute, route.pk, "webhook_secret"))
+        places.append((None, AccountRoute, route.pk, "webhook_secrets"))
         state = OAuthState.objects.create(
             state_hash=f"{n}" * 64,
             chapter=sydney,

@@ -38,14 +38,14 @@ def secrets_everywhere(sydney, melbourne):
                 account_id="a",
                 chapter=chapter,
                 connection_id=row.pk,
-                webhook_secret=f"hook {chapter.slug}",
+                webhook_secrets=f"hook {chapter.slug}",
             )
         ProviderApp.objects.create(provider="acme", chapter=chapter, client_id="x", client_secret=f"app {chapter.slug}")
 
 
 def everything():
     found = {app.client_secret.reveal() for app in ProviderApp.objects.all()}
-    found |= {route.webhook_secret.reveal() for route in AccountRoute.objects.all()}
+    found |= {route.webhook_secrets.reveal() for route in AccountRoute.objects.all()}
     for chapter in Chapter.objects.filter(slug__in=("sydney", "melbourne")):
         with hub.enter(chapter):
             found |= {credential.secret.reveal() for credential in Credential.objects.all()}

@@ -182,6 +182,12 @@ PROVIDERS_PACKAGE = "providers"
 
 LAB_URL = env("LAB_URL", default="")
 
+# --- what vendors deliver ---------------------------------------------------------------------------------------------
+# A delivery that is larger is refused before it is read.
+WEBHOOK_MAX_BYTES = env.int("WEBHOOK_MAX_BYTES", default=1_000_000)
+# How long what was delivered, and done, is kept: no shorter than vendors repeat themselves.
+WEBHOOK_KEEP_DAYS = env.int("WEBHOOK_KEEP_DAYS", default=30)
+
 # --- API --------------------------------------------------------------------------------------------------------------
 # How many requests one key or person may make in a minute, over all processes.
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=600)
@@ -221,6 +227,7 @@ SPECTACULAR_SETTINGS = {
         "ConnectionStatusEnum": "integrations.connections.models.Connection.Status",
         "RecordStateEnum": "integrations.sync.models.RecordLink.State",
         "RunStateEnum": "integrations.sync.models.SyncRun.State",
+        "InboundEventStateEnum": "integrations.inbound.models.InboundEvent.State",
         "DuplicateStateEnum": "integrations.matching.models.MatchReview.State",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -11,7 +11,7 @@ from integrations import registry
 # What stands after `/integrations/{slug}/` and `/integrations/` itself.
 OF_A_CONNECTION = {
     "account", "actions", "conflicts", "connect", "disconnect", "mappings", "oauth", "sending", "settings", "status", "sync",
-    "test",
+    "test", "webhook",
 }  # fmt: skip
 OF_A_SYNC = {"logs", "runs", "status"}
 OF_THE_CATALOGUE = {"connected"}

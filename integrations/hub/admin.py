@@ -29,9 +29,10 @@ from django_celery_beat.models import (
 
 from integrations import registry
 
+from . import webhook_secrets
 from .admin_site import site
 from .jobs import dead_letters
-from .models import Chapter, DeadLetter, Domain, Job, ProviderApp
+from .models import Chapter, DeadLetter, Domain, InboxDelivery, Job, ProviderApp
 
 # django-celery-beat puts its tables on the default admin, which is the chapters': schedules are the hub's alone.
 admin.site.unregister([PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule])
@@ -222,6 +223,13 @@ class ProviderAppForm(forms.ModelForm):
         widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
         help_text="Write-only. Leave it empty to keep the one that is stored.",
     )
+    new_webhook_secret = forms.CharField(
+        label="Webhook secret",
+        required=False,
+        strip=True,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
+        help_text="What the vendor signs deliveries for all chapters with. Write-only; the one before is taken for a day more.",
+    )
 
     class Meta:
         model = ProviderApp
@@ -255,6 +263,8 @@ class ProviderAppForm(forms.ModelForm):
     def save(self, commit: bool = True) -> ProviderApp:
         if secret := self.cleaned_data["new_secret"]:
             self.instance.client_secret = secret
+        if secret := self.cleaned_data["new_webhook_secret"]:
+            webhook_secrets.put(self.instance, secret)
         app: ProviderApp = super().save(commit)
         return app
 
@@ -262,7 +272,7 @@ class ProviderAppForm(forms.ModelForm):
 @admin.register(ProviderApp, site=site)
 class ProviderAppAdmin(admin.ModelAdmin):
     form = ProviderAppForm
-    fields: ClassVar = ["provider", "environment", "chapter", "client_id", "new_secret"]
+    fields: ClassVar = ["provider", "environment", "chapter", "client_id", "new_secret", "new_webhook_secret"]
     list_display: ClassVar = ["provider", "environment", "owner", "client_id", "masked", "created_at"]
     list_filter: ClassVar = ["provider", "environment"]
     list_select_related: ClassVar = ["chapter"]
@@ -274,3 +284,35 @@ class ProviderAppAdmin(admin.ModelAdmin):
     @admin.display(description="Client secret")
     def masked(self, row: ProviderApp) -> str:
         return "•" * 8
+
+
+@admin.register(InboxDelivery, site=site)
+class InboxDeliveryAdmin(admin.ModelAdmin):
+    """What vendors delivered and no chapter has taken: nothing, but for moments and for what cannot be read."""
+
+    list_display: ClassVar = ["received_at", "provider", "chapter", "verified", "problem"]
+    list_filter: ClassVar = ["provider", "verified"]
+    list_select_related: ClassVar = ["chapter"]
+    fields: ClassVar = ["received_at", "provider", "chapter", "connection_id", "headers", "verified", "problem"]
+    readonly_fields: ClassVar = fields
+    ordering: ClassVar = ["-id"]
+    show_full_result_count = False
+    actions: ClassVar = ["try_again"]
+
+    @admin.action(description="Read the selected deliveries again", permissions=["view"])
+    def try_again(self, request: HttpRequest, rows: QuerySet[InboxDelivery]) -> None:
+        """The next tick finds them."""
+        number = rows.exclude(problem="").update(problem="")
+        self.message_user(request, f"{number} will be read again within seconds.")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[InboxDelivery]:
+        return super().get_queryset(request).defer("body")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False

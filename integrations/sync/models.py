@@ -79,6 +79,7 @@ class SyncRun(models.Model):
         API = "api", "The API"
         COMMAND = "command", "The command line"
         CHANGE = "change", "A change here"
+        WEBHOOK = "webhook", "The vendor told us"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")

@@ -21,6 +21,10 @@ class NotReadable(Exception):
     """The record cannot be had again; the sentence says why, and what to do."""
 
 
+class Gone(NotReadable):
+    """The vendor has it no more."""
+
+
 def stored(row: QuarantinedRecord, *, exact: bool) -> Any:
     """The record in the row's text. `exact`: the mapping needs every digit of a number. NotReadable where the text is not the
     whole record."""
@@ -35,8 +39,8 @@ def stored(row: QuarantinedRecord, *, exact: bool) -> Any:
 
 
 def fetched(door: Door, resource: Resource, external_id: str, *, exact: bool) -> Any:
-    """The record asked for by its own address (`Resource.one`). NotReadable where there is none, or the vendor has it no more;
-    what may pass (a pause, a fault) is raised as it is."""
+    """The record asked for by its own address (`Resource.one`). NotReadable where there is none, Gone where the vendor has
+    it no more; what may pass (a pause, a fault) is raised as it is."""
     if resource.one is None or not external_id:
         raise NotReadable("the vendor has no address for a single one: correct it there, the next full sync takes it")
     parent, key = external_id.split("/", 1) if resource.within and "/" in external_id else ("", external_id)
@@ -47,7 +51,7 @@ def fetched(door: Door, resource: Resource, external_id: str, *, exact: bool) ->
         raise
     except Permanent as error:
         if error.status in GONE:
-            raise NotReadable("it is not there any more: dismiss it") from None
+            raise Gone("it is not there any more: dismiss it") from None
         raise NotReadable(f"it could not be fetched again: {error}") from None
     except ProviderError as error:
         raise NotReadable(f"it could not be fetched again: {error}") from None

@@ -4,8 +4,8 @@
 from datetime import timedelta
 
 from integrations.provider import (
-    Accounts, Action, ApiKey, Cursor, FullComparison, Lookup, OAuth2, Offset, Provider, RateLimit, Residency, Resource, Runbook,
-    SharedToken, Webhook, Within,
+    Accounts, Action, AnswersGet, ApiKey, Cursor, FullComparison, Lookup, OAuth2, Offset, Provider, RateLimit, Residency,
+    Resource, Runbook, SharedToken, Webhook, Within,
 )
 
 from . import hooks, mapping
@@ -50,7 +50,7 @@ provider = Provider(
                  every=timedelta(hours=1)),
     ),
     actions=(Action("add_member_tags", label="Tag a member", input=TAGGING, run=hooks.add_member_tags),),
-    webhook=Webhook(verify=SharedToken(), body="form", topics=dict.fromkeys(
+    webhook=Webhook(verify=SharedToken(), challenge=AnswersGet(), body="form", topics=dict.fromkeys(
         ("subscribe", "unsubscribe", "profile", "upemail", "cleaned"), "members")),
     residency=Residency(regions=("US",), note="Mailchimp keeps audiences in the United States, whatever the data centre."),
     runbook=Runbook(

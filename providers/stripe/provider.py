@@ -55,8 +55,8 @@ provider = Provider(
         action("refund", "Refund a payment", ("charge",), charge={"type": "string", "title": "Charge's id"},
                reason={"enum": ["duplicate", "fraudulent", "requested_by_customer"], "title": "Reason"}),
     ),
-    webhook=Webhook(verify=TimestampedHmac("stripe-signature"), event_id="id", record="data.object.id", topics={
-        f"{kind}.{event}": about for about, kind, events in (
+    webhook=Webhook(verify=TimestampedHmac("stripe-signature"), event_id="id", record="data.object.id",
+                    deletes=("customer.deleted",), topics={f"{kind}.{event}": about for about, kind, events in (
             ("customers", "customer", "created updated deleted"), ("charges", "charge", "succeeded failed refunded"),
             ("refunds", "refund", "created updated failed"), ("disputes", "charge.dispute", "created updated closed"),
             ("payouts", "payout", "created paid failed canceled")) for event in events.split()}),

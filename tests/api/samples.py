@@ -12,7 +12,9 @@ from integrations.provider import (
     Provider,
     Resource,
     Scope,
+    TimestampedHmac,
     Unsupported,
+    Webhook,
     Write,
     convert,
 )
@@ -75,6 +77,7 @@ shop = Provider(
         Action("send", label="Send a message", input=SEND, run=_send),
         Action("burn", label="Burn it all", input={"type": "object", "properties": {}}, run=_send, irreversible=True),
     ),
+    webhook=Webhook(verify=TimestampedHmac("shop-signature"), topics={"person.updated": "people"}, record="id"),
     settings=SETTINGS,
     setup=("Open Shop, Settings, Keys.",),
 )

@@ -11,6 +11,7 @@ import schemathesis
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, transaction
+from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, given
 from hypothesis import settings as bounded
@@ -21,6 +22,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 from integrations import hub, targets
 from integrations.conflicts.models import Conflict
 from integrations.connections.models import Connection
+from integrations.inbound.models import InboundEvent
 from integrations.mapping.services import save_field_rules
 from integrations.matching import merging
 from integrations.matching.models import MatchReview
@@ -63,6 +65,10 @@ def test_no_request_makes_the_api_fail_or_break_its_promises(sydney, stripe, set
         save_field_rules(Connection.objects.get(), "customers", {"phone": {"source": "mobile"}})
         link, run = RecordLink.objects.first(), SyncRun.objects.order_by("pk").last()
         made = {"connection": run.connection, "resource": "customers"}
+        now = timezone.now()
+        told = InboundEvent.objects.create(
+            connection=made["connection"], key="evt_1", received_at=now, next_try_at=now, payload="{}"
+        )
         aside = QuarantinedRecord.objects.create(**made, external_id="cus_9", reasons=[{"message": "no"}], body="{}")
         retry = QuarantineRetry.objects.create(**made)
         conflict = Conflict.objects.create(
@@ -85,6 +91,7 @@ def test_no_request_makes_the_api_fail_or_break_its_promises(sydney, stripe, set
             "record_id": str(link.record_id),
             "run_id": str(run.pk),
             "set_aside_id": str(aside.pk),
+            "event_id": str(told.pk),
             "retry_id": str(retry.pk),
             "action": "create_payment_intent",
             "urn": "urn:canonical:party:1.0.0",

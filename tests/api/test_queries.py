@@ -25,6 +25,7 @@ LISTS = {
     "connections/{}/sync/logs": 7,
     "connections/{}/sync/set-aside": 7,
     "connections/{}/sync/set-aside/reasons": 7,
+    "connections/{}/webhook/events": 7,
     "connections/{}/sync/schedules": 8,
     "connections/{}/people": 10,
     "connections/{}/tags": 10,

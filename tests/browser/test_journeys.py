@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -12,6 +15,8 @@ from integrations import hub
 from integrations.connections.models import Connection, Credential
 from integrations.mapping.models import FieldMapping
 from integrations.sync.models import RecordLink, SyncRun
+from tests.inbound.conftest import call
+from tests.provider.signers import mac
 
 pytestmark = pytest.mark.browser
 
@@ -277,3 +282,30 @@ def test_a_table_is_filled_in_and_had_again(visit, place):
     expect(page.get_by_text("Version 1 is in force again.")).to_be_visible()
     with hub.enter(place.sydney):
         assert not FieldMapping.objects.exists()
+
+
+def test_the_address_is_set_up_and_what_is_delivered_is_seen(visit, place, working):
+    page = visit().page
+    connect_stripe(page)
+    page.get_by_role("link", name="Webhooks").click()
+    expect(page.get_by_text("Waits for the secret")).to_be_visible()
+    expect(page.get_by_text("Nothing has come yet")).to_be_visible()
+    address = page.get_by_label("Enter this address").input_value()
+    page.get_by_label("Signing secret").fill("whsec_9f2c51e0b7d84f1e")
+    page.get_by_role("button", name="Keep the secret").click()
+    expect(page.get_by_text("Ready")).to_be_visible()
+    body = json.dumps({"id": "evt_1", "type": "customer.updated", "data": {"object": {"id": "cus_gone"}}}).encode()
+    now = int(time.time())
+    signature = mac(b"whsec_9f2c51e0b7d84f1e", f"{now}.".encode() + body).hex()
+    assert call(urlsplit(address).path, body, stripe_signature=f"t={now},v1=00").status == "401 Unauthorized"
+    assert call(urlsplit(address).path, body, stripe_signature=f"t={now},v1={signature}").status == "200 OK"
+    event = page.get_by_role("link", name="customer.updated cus_gone")
+    for _ in range(60):
+        page.reload()
+        if event.count() and not page.get_by_role("cell", name="Waiting").count():
+            break
+        page.wait_for_timeout(250)
+    event.click()
+    expect(page.get_by_text("It is not there any more")).to_be_visible()
+    page.get_by_role("button", name="Do it again").click()
+    expect(page.get_by_text("1 event will be acted on again now")).to_be_visible()

@@ -19,11 +19,13 @@ from finance.models import Party
 from integrations import hub
 from integrations.changes import origins
 from integrations.connections.models import Connection
+from integrations.inbound import addresses
 from integrations.mapping.services import save_field_rules
 from integrations.marketplace.urls import urlpatterns
 from integrations.matching.models import Merge
 from integrations.sync.models import QuarantinedRecord, SyncRun
 from tests.marketplace.staging import make_conflict, make_connection, make_history, make_run
+from tests.marketplace.test_deliveries import told
 from tests.marketplace.test_plans import stored
 from tests.marketplace.test_routes import POST_ONLY
 
@@ -65,6 +67,9 @@ def pages(place) -> Pages:
         Merge.objects.create(
             pk=done.pk, target="members.member", kept_id=done.pk, merged_id=till.pk, label="Ada Lovelace"
         )
+        addresses.prepare(till)
+        told(till, 3, state="done", note="Fetched and taken over.")
+        told(till, 1, pk=done.pk, topic="charge.failed", state="failed", note="Stripe has a fault of its own.")
     make_conflict(place.sydney, till, pk=done.pk)
     make_conflict(place.sydney, till, field="email", ours="ada@example.org", theirs="lovelace@example.org")
     running = make_run(place.sydney, till, "payouts", state="running", total=5000, fetched=1830, created=1800)
@@ -85,6 +90,7 @@ def pages(place) -> Pages:
         .replace("<int:number>", "1")
         .replace("<uuid:record>", str(done.pk))
         .replace("<uuid:merge_id>", str(done.pk))
+        .replace("<uuid:event>", str(done.pk))
         for route in urlpatterns
         if route.name not in NO_PAGE
     }

@@ -53,6 +53,8 @@ OBJECTS: dict[str, Callable[[Route, Place], list[Any]]] = {
     "run_id": _of("integrations.SyncRun"),
     "set_aside_id": _of("integrations.QuarantinedRecord"),
     "retry_id": _of("integrations.QuarantineRetry"),
+    "event_id": _of("integrations.InboundEvent"),
+    "event": _of("integrations.InboundEvent"),
     "record": _of("integrations.QuarantinedRecord"),
     "review_id": _of("integrations.MatchReview"),
     "merge_id": _of("integrations.Merge"),

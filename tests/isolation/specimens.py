@@ -35,6 +35,8 @@ SHAPES = {
     "integrations.Conflict.part": lambda canary: f'["{canary}"]',
     "integrations.Credential.secret": lambda canary: f'{{"key": "{canary}-secret", "access_token": "{canary}-secret"}}',
     "integrations.Connection.environment": lambda canary: "lab",  # no vendor is asked: there is no lab here
+    "hub.AccountRoute.webhook_secrets": lambda canary: f'[{{"secret": "{canary}-secret", "until": null}}]',
+    "hub.ProviderApp.webhook_secrets": lambda canary: f'[{{"secret": "{canary}-secret", "until": null}}]',
     "hub.ProviderApp.client_id": lambda canary: "known-to-every-browser",  # it stands in the address one signs in at
 }
 # Texts that mean something.

@@ -6,8 +6,10 @@ import uuid
 
 import pytest
 from django.urls import URLPattern
+from django.utils import timezone
 
 from integrations import hub
+from integrations.inbound.models import InboundEvent
 from integrations.mapping.models import MappingVersion
 from integrations.marketplace.urls import urlpatterns
 from integrations.matching.models import Merge
@@ -20,7 +22,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.services]
 FACES = ("/marketplace/", "/admin/marketplace/")
 POST_ONLY = {
     "sync", "test", "cancel", "approve", "reject", "plan-approve", "plan-reject", "try_again", "dismiss_alarm", "decide",
-    "decide_all", "decided", "unmerge", "sending_retry",
+    "decide_all", "decided", "unmerge", "sending_retry", "delivery_again", "delivery_secret",
 }  # fmt: skip
 READ_ONLY = {
     "catalogue",
@@ -43,6 +45,8 @@ READ_ONLY = {
     "merged",
     "conflicts",
     "all_conflicts",
+    "deliveries",
+    "delivery",
 }
 
 
@@ -65,6 +69,7 @@ def filled(route: str, connection: object, run: object, slug: str = "ledgerly") 
         "<uuid:record_id>": str(connection),
         "<uuid:record>": str(run),
         "<uuid:merge_id>": str(run),
+        "<uuid:event>": str(run),
     }
     for word, value in (ids | named).items():
         route = route.replace(word, value)
@@ -89,6 +94,11 @@ def place(sydney):
     with hub.enter(sydney):
         QuarantinedRecord.objects.update(id=run.pk)
     make_conflict(sydney, connection, pk=run.pk)
+    now = timezone.now()
+    with hub.enter(sydney):
+        InboundEvent.objects.create(
+            pk=run.pk, connection=connection, key="evt_1", received_at=now, next_try_at=now, payload="{}"
+        )
     with hub.enter(sydney):
         Merge.objects.create(pk=run.pk, target="members.member", kept_id=run.pk, merged_id=run.pk, label="Somebody")
     return connection, run

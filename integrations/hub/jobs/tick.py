@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import connection, transaction
 
-from . import backlog, nudges, regular, schedule, sweep
+from . import backlog, inbox, nudges, regular, schedule, sweep
 
 log = logging.getLogger(__name__)
 TICK = "hub.tick"
@@ -25,7 +25,15 @@ def tick() -> bool:
     """Fire the tick unless it has fired for this moment already; several beats are harmless. True when it was ours."""
     if not claim_fire(TICK, timedelta(seconds=settings.JOB_TICK_SECONDS)):
         return False
-    for step in (sweep.take_back, sweep.bury_orphans, schedule.turn_into_jobs, wish_regularly, republish, sweep.prune):
+    for step in (
+        sweep.take_back,
+        sweep.bury_orphans,
+        schedule.turn_into_jobs,
+        wish_regularly,
+        inbox.wish_for_what_is_left,
+        republish,
+        sweep.prune,
+    ):
         _take(step)
     return True
 
@@ -59,3 +67,14 @@ def _take(step: Callable[[], int]) -> None:
     else:
         if done:
             log.info("The tick: %s %d", step.__name__, done)
+
+
+STEPS = (
+    sweep.take_back,
+    sweep.bury_orphans,
+    schedule.turn_into_jobs,
+    wish_regularly,
+    inbox.wish_for_what_is_left,
+    republish,
+    sweep.prune,
+)

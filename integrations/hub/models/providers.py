@@ -25,6 +25,9 @@ class ProviderApp(models.Model):
     chapter = models.ForeignKey("hub.Chapter", null=True, blank=True, on_delete=models.CASCADE)
     client_id = models.CharField(max_length=200)
     client_secret = EncryptedField(scope="hub")
+    webhook_secrets = EncryptedField(
+        scope="hub", null=True
+    )  # as in AccountRoute; of the address that is for all chapters
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -39,14 +42,17 @@ class ProviderApp(models.Model):
 
 
 class AccountRoute(models.Model):
-    """Which connection a remote account belongs to, so that an app-level delivery finds its chapter without entering one."""
+    """Which connection a remote account belongs to: a delivery is verified, and finds its chapter, without entering one.
+
+    `webhook_secrets` is a JSON list, newest first (hub.webhook_secrets).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.SlugField(max_length=40)
     account_id = models.CharField(max_length=200)
     chapter = models.ForeignKey("hub.Chapter", on_delete=models.CASCADE)
     connection_id = models.UUIDField(unique=True)
-    webhook_secret = EncryptedField(scope="hub", null=True)
+    webhook_secrets = EncryptedField(scope="hub", null=True)
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["provider", "account_id"], name="route_account")]

@@ -1,4 +1,16 @@
-from integrations.provider import ApiKey, Field, FullComparison, Mapping, Provider, RateLimit, Resource, Write, convert
+from integrations.provider import (
+    ApiKey,
+    Field,
+    FullComparison,
+    Mapping,
+    Provider,
+    RateLimit,
+    Resource,
+    TimestampedHmac,
+    Webhook,
+    Write,
+    convert,
+)
 
 provider = Provider(
     slug="tillstream",
@@ -37,6 +49,12 @@ provider = Provider(
                 Field("amount", ("amount", "currency"), convert.money_minor),
             ),
         ),
+    ),
+    webhook=Webhook(
+        verify=TimestampedHmac("tillstream-signature"),
+        topics={"customer.updated": "customers"},
+        record="object.id",
+        event_id="id",
     ),
     settings={
         "type": "object",
