@@ -25,7 +25,7 @@ from integrations.marketplace.urls import urlpatterns
 from integrations.matching.models import Merge
 from integrations.sync.models import QuarantinedRecord, SyncRun
 from tests.marketplace.staging import make_conflict, make_connection, make_history, make_run
-from tests.marketplace.test_deliveries import told
+from tests.marketplace.test_inbound import told
 from tests.marketplace.test_plans import stored
 from tests.marketplace.test_routes import POST_ONLY
 

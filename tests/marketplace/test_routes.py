@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.services]
 FACES = ("/marketplace/", "/admin/marketplace/")
 POST_ONLY = {
     "sync", "test", "cancel", "approve", "reject", "plan-approve", "plan-reject", "try_again", "dismiss_alarm", "decide",
-    "decide_all", "decided", "unmerge", "sending_retry", "delivery_again", "delivery_secret",
+    "decide_all", "decided", "unmerge", "sending_retry", "inbound_again", "inbound_secret",
 }  # fmt: skip
 READ_ONLY = {
     "catalogue",
@@ -45,8 +45,8 @@ READ_ONLY = {
     "merged",
     "conflicts",
     "all_conflicts",
-    "deliveries",
-    "delivery",
+    "inbound",
+    "inbound_event",
 }
 
 

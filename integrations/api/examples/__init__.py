@@ -14,7 +14,7 @@ from .connections import (
     SETTINGS,
     TEST_RESULT,
 )
-from .deliveries import INBOUND_EVENT, INBOUND_EVENT_DETAIL, WEBHOOK_ADDRESS
+from .inbound import INBOUND_EVENT, INBOUND_EVENT_DETAIL, WEBHOOK_ADDRESS
 from .mappings import (
     DEVIATIONS,
     MAPPING_COMPARED,

@@ -16,7 +16,7 @@ from integrations.api.pagination import page_of_rows
 from integrations.api.permissions import may_touch
 from integrations.api.problems import Problem
 from integrations.api.queries import body, query
-from integrations.api.serializers.deliveries import (
+from integrations.api.serializers.inbound import (
     InboundEventDetailSerializer,
     InboundEventPageSerializer,
     InboundEventSerializer,

@@ -18,14 +18,14 @@ from integrations.inbound.models import InboundEvent
 from integrations.inbound.replay import replay
 from integrations.marketplace import access, words
 from integrations.marketplace.faces import here, show
-from integrations.marketplace.forms.deliveries import ReplayForm, SecretForm, ShownForm
+from integrations.marketplace.forms.inbound import ReplayForm, SecretForm, ShownForm
 from integrations.provider import Provider
 
 PER_PAGE = 50
 
 
 @require_safe
-def deliveries(request: HttpRequest, pk: UUID) -> HttpResponse:
+def inbound(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The address with its state, and the events, newest first."""
     found, provider = access.connection_or_404(request, pk)
     return _page(request, found, provider, SecretForm())
@@ -43,7 +43,7 @@ def one(request: HttpRequest, pk: UUID, event: UUID) -> HttpResponse:
         "may_see_it": _may_see(request.user, provider, row),
         "may_sync": roles.may(request.user, "sync", provider),
     }
-    return show(request, "marketplace/delivery.html", context)
+    return show(request, "marketplace/inbound_event.html", context)
 
 
 @require_POST
@@ -61,7 +61,7 @@ def again(request: HttpRequest, pk: UUID) -> HttpResponse:
         messages.success(request, f"{words.count(number, 'event')} will be acted on again now.")
     else:
         messages.info(request, "There was nothing to do again.")
-    return redirect(here(request).url("deliveries", found.pk))
+    return redirect(here(request).url("inbound", found.pk))
 
 
 @require_POST
@@ -80,7 +80,7 @@ def secret(request: HttpRequest, pk: UUID) -> HttpResponse:
     else:
         addresses.keep_secret(found, form.cleaned_data["secret"].strip())
         messages.success(request, f"Deliveries of {provider.name} that are signed with it are taken from now on.")
-    return redirect(here(request).url("deliveries", found.pk))
+    return redirect(here(request).url("inbound", found.pk))
 
 
 def _page(
@@ -102,7 +102,7 @@ def _page(
         "may_connect": may_connect,
         "may_sync": roles.may(request.user, "sync", provider),
     }
-    return show(request, "marketplace/deliveries.html", context, status=status)
+    return show(request, "marketplace/inbound.html", context, status=status)
 
 
 def _may_see(user: Any, provider: Provider, row: InboundEvent) -> bool:
