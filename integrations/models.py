@@ -6,11 +6,13 @@ from .conflicts.models import Conflict
 from .connections.models import Connection, Credential
 from .mapping.models import FieldMapping, MappingVersion
 from .matching.models import MatchReview, Merge
+from .outbound.models import Attempt, Delivery, Endpoint, EndpointSecret, Event
 from .sync.models import PlannedKey, QuarantinedRecord, QuarantineRetry, RecordLink, ResourceState, SeenKey, SyncRun
 from .sync.push.models import OutboundWrite
 
 __all__ = [
-    "ApiKey", "Change", "ChangePosition", "ChangeSet", "Conflict", "Connection", "Credential", "FieldMapping",
-    "IdempotentRequest", "MappingVersion", "MatchReview", "Merge", "OutboundWrite", "PlannedKey", "QuarantineRetry",
-    "QuarantinedRecord", "RecordLink", "ResourceState", "SeenKey", "SyncRun",
+    "ApiKey", "Attempt", "Change", "ChangePosition", "ChangeSet", "Conflict", "Connection", "Credential", "Delivery",
+    "Endpoint", "EndpointSecret", "Event", "FieldMapping", "IdempotentRequest", "MappingVersion", "MatchReview",
+    "Merge", "OutboundWrite", "PlannedKey", "QuarantineRetry", "QuarantinedRecord", "RecordLink", "ResourceState",
+    "SeenKey", "SyncRun",
 ]  # fmt: skip

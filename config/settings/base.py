@@ -180,6 +180,12 @@ PROVIDERS_PACKAGE = "providers"
 
 LAB_URL = env("LAB_URL", default="")
 
+# --- webhooks we send -------------------------------------------------------------------------------------------------
+# Hosts inside our own network that events may be sent to, "host[:port]" each, also by plain http. No other may be private.
+WEBHOOK_PRIVATE_HOSTS = env.list("WEBHOOK_PRIVATE_HOSTS", default=[])
+# How long events, their deliveries and attempts are kept, and can be replayed.
+WEBHOOK_EVENTS_KEEP_DAYS = env.int("WEBHOOK_EVENTS_KEEP_DAYS", default=30)
+
 # --- API --------------------------------------------------------------------------------------------------------------
 # How many requests one key or person may make in a minute, over all processes.
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=600)
@@ -219,6 +225,7 @@ SPECTACULAR_SETTINGS = {
         "ConnectionStatusEnum": "integrations.connections.models.Connection.Status",
         "RecordStateEnum": "integrations.sync.models.RecordLink.State",
         "RunStateEnum": "integrations.sync.models.SyncRun.State",
+        "DeliveryStateEnum": "integrations.outbound.models.Delivery.State",
         "DuplicateStateEnum": "integrations.matching.models.MatchReview.State",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
