@@ -33,12 +33,14 @@ _USUAL_PORTS = {"https": 443, "http": 80}
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How one attempt went. `status` is None where no answer came; `error` says what is wrong, empty for a 2xx."""
+    """How one attempt went. `status` is None where no answer came; `error` says what is wrong, empty for a 2xx. `late`: there
+    was none in all the time it had."""
 
     status: int | None
     milliseconds: int
     answer: str = field(default="", repr=False)
     error: str = ""
+    late: bool = False
     retry_after: float | None = None
 
     @property
@@ -90,7 +92,7 @@ class Receiver:
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             late = watch.expired or isinstance(error, (urllib3.exceptions.ReadTimeoutError, TimeoutError))
             said = f"did not answer within {TOTAL_SECONDS} seconds" if late else _in_words(error)
-            return Outcome(status=None, milliseconds=_since(began), error=f"The endpoint {said}.")
+            return Outcome(status=None, milliseconds=_since(began), error=f"The endpoint {said}.", late=late)
         return Outcome(
             status=status,
             milliseconds=_since(began),

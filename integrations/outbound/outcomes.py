@@ -49,8 +49,10 @@ class Fence(Protocol):
     def fence(self) -> None: ...
 
 
-def save(batches: Mapping[UUID, Sequence[Tried]], work: Fence | None, *, now: datetime | None = None) -> None:
-    """By endpoint. One transaction; nothing is saved by a worker whose job is somebody else's."""
+def save(
+    batches: Mapping[UUID, Sequence[Tried]], work: Fence | None, *, now: datetime | None = None
+) -> dict[UUID, Endpoint]:
+    """By endpoint; returns them as they are now. One transaction; nothing is saved by a worker whose job is somebody else's."""
     moment = now or timezone.now()
     with transaction.atomic():
         if work is not None:
@@ -58,24 +60,25 @@ def save(batches: Mapping[UUID, Sequence[Tried]], work: Fence | None, *, now: da
         endpoints = {one.pk: one for one in Endpoint.objects.select_for_update().filter(pk__in=batches).order_by("pk")}
         found = [tried for batch in batches.values() for tried in batch]
         with connection.cursor() as cursor:
-            cursor.execute(_SAVE, _columns(found, moment))
+            cursor.execute(_SAVE, _columns(found, now))
         for pk, batch in batches.items():
             if pk in endpoints and batch:
                 _learn(endpoints[pk], batch, moment)
+    return endpoints
 
 
-def _columns(found: Sequence[Tried], now: datetime) -> dict[str, list[Any]]:
+def _columns(found: Sequence[Tried], now: datetime | None) -> dict[str, list[Any]]:
     return {
         "attempts": [uuid7() for _ in found],
         "ids": [one.due.id for one in found],
         "endpoints": [one.due.endpoint for one in found],
-        "at": [now for _ in found],
+        "at": [now or one.at for one in found],
         "ok": [one.outcome.ok for one in found],
         "statuses": [one.outcome.status for one in found],
         "milliseconds": [one.outcome.milliseconds for one in found],
         "answers": [one.outcome.answer for one in found],
         "errors": [one.outcome.error[:_LONGEST_ERROR] for one in found],
-        "next": [_next(one, now) for one in found],
+        "next": [_next(one, now or timezone.now()) for one in found],
     }
 
 
@@ -92,8 +95,9 @@ def _learn(endpoint: Endpoint, batch: Sequence[Tried], now: datetime) -> None:
     failed = [one for one in batch if not one.outcome.ok]
     asked_for = max((one.outcome.retry_after or 0 for one in failed), default=0)
     trailing = next((n for n, one in enumerate(reversed(batch)) if one.outcome.ok), len(batch))
-    # Those that went at the same time are one reason to rest.
+    # Those that went at the same time are one reason to rest; so is a single one that held a worker all its time.
     more = 0 if succeeded else endpoint.failures
+    trailing = max(trailing, retries.TROUBLED) if any(one.outcome.late for one in failed) else trailing
     endpoint.failures = min(more + trailing, max(retries.TROUBLED, more + 1))
     rest = retries.rest(endpoint.failures, asked_for) if trailing or asked_for else None
     endpoint.rests_until = now + rest if rest else None

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -53,21 +53,22 @@ class Tried:
     outcome: Outcome
 
 
-def send(endpoint: Endpoint, work: Fence | None = None, *, now: datetime | None = None) -> None:
-    """Send what is due, until nothing is, the endpoint has to rest, or others want the worker. `now`: as if it were then."""
+def send(endpoint: Endpoint, work: Fence | None = None, *, now: datetime | None = None) -> Endpoint:
+    """Send what is due, until nothing is, the endpoint has to rest, or others want the worker; returns it as it is then. `now`:
+    as if it were then."""
     ends = time.monotonic() + TURN_SECONDS
     courier = Courier.of(endpoint)
+    more = True
     try:
-        while endpoint.enabled and endpoint.rests_until is None and time.monotonic() < ends:
+        while more and endpoint.enabled and endpoint.rests_until is None and time.monotonic() < ends:
             batch = due(endpoint, now or timezone.now(), AT_ONCE)
-            if not batch:
-                return
-            outcomes.save({endpoint.pk: courier.carry(batch)}, work, now=now)
-            endpoint.refresh_from_db(fields=["enabled", "rests_until", "failures"])
-            if now is not None:
-                return
+            if batch:
+                saved = outcomes.save({endpoint.pk: courier.carry(batch)}, work, now=now)
+                endpoint = saved.get(endpoint.pk, endpoint)
+            more = len(batch) == AT_ONCE
     finally:
         courier.close()
+    return endpoint
 
 
 def probe(work: Fence | None = None, *, now: datetime | None = None) -> None:
@@ -123,7 +124,7 @@ class Courier:
         with self._counting:
             if tried.outcome.ok:
                 self._failures = 0
-            elif tried.outcome.status == 410 or tried.outcome.retry_after:
+            elif tried.outcome.status == outcomes.GONE or tried.outcome.retry_after or tried.outcome.late:
                 self._failures = retries.TROUBLED
             else:
                 self._failures += 1
@@ -138,13 +139,7 @@ class Courier:
         found = self._receiver.post(body, headers)
         if found.answer:
             said = redact(found.answer, *self._secrets)
-            found = Outcome(
-                status=found.status,
-                milliseconds=found.milliseconds,
-                answer=said,
-                error=found.error,
-                retry_after=found.retry_after,
-            )
+            found = replace(found, answer=said)
         return Tried(due=one, at=at, outcome=found)
 
 

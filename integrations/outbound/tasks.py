@@ -37,17 +37,16 @@ def look(work: Work) -> None:
     wake()
 
 
-@job(wishes.SEND, lease=60)
+@job(wishes.SEND)
 def send(work: Work) -> None:
     """To the endpoint that is the job's key."""
     endpoint = Endpoint.objects.filter(pk=work.key).first()
     if endpoint is None:
         return
-    sending.send(endpoint, work)
-    _go_on(endpoint)
+    _go_on(sending.send(endpoint, work))
 
 
-@job(wishes.PROBE, lease=60)
+@job(wishes.PROBE)
 def probe(work: Work) -> None:
     sending.probe(work)
     for endpoint in Endpoint.objects.filter(enabled=True).exclude(rests_until=None).order_by("rests_until"):
@@ -72,6 +71,5 @@ def wake(overdue: timedelta = FORGOTTEN) -> None:
 
 def _go_on(endpoint: Endpoint) -> None:
     """The next job, when something is next due; at once where the turn was over."""
-    endpoint.refresh_from_db()
     if endpoint.enabled and (at := outcomes.next_due(endpoint)):
         wishes.send(endpoint, at)

@@ -6,9 +6,10 @@ import pytest
 
 from integrations import hub
 from integrations.hub.models import Chapter, Job
-from integrations.outbound import changes, sending, services
+from integrations.outbound import sending, services
 from integrations.outbound.models import Endpoint
-from tests.api.conftest import Caller, signed_in, with_key  # noqa: F401 fixtures
+from tests.hub.conftest import environment, start, until  # noqa: F401 fixtures
+from tests.sync.conftest import ledger, running_vendor, vendor  # noqa: F401 fixtures
 
 from .receiving import Receiving, receiving
 
@@ -32,13 +33,6 @@ def endpoint(receiver) -> Callable[..., Endpoint]:
         return made
 
     return make
-
-
-def tell(chapter: Chapter) -> None:
-    """Turn every change of the chapter into events."""
-    with hub.enter(chapter):
-        while changes.follow():
-            pass
 
 
 def deliver(endpoint: Endpoint, **more) -> Endpoint:

@@ -356,7 +356,7 @@ def test_a_job_goes_on_when_the_next_is_due(sydney, endpoint, receiver):
         (wish,) = jobs(sydney, "outbound.send")
         assert wish.run_at == Delivery.objects.get().next_at
         wish.delete()
-        Endpoint.objects.update(rests_until=timezone.now() + timedelta(hours=1))
+        made.rests_until = timezone.now() + timedelta(hours=1)
         tasks._go_on(made)
     assert jobs(sydney, "outbound.send") == []
     assert len(jobs(sydney, "outbound.probe")) == 1
