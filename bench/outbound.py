@@ -3,7 +3,7 @@
     python bench/outbound.py [--endpoints 100] [--events 10000] [--workers 2] [--server postgres://root@127.0.0.1:5432]
 
 Workers in processes of their own send to a receiver in another: 10,000 events, each to one of 100 endpoints, timed from the
-first attempt to the last. Then, at a rate far below that, how long an event takes from before its commit to its arrival, without and
+first attempt to the last. Then, at a rate far below that, how long an event takes to its arrival, without and
 with an endpoint that takes every request and never answers. Makes and drops the database `chapterhouse_bench`.
 """
 
