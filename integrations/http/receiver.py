@@ -55,7 +55,7 @@ def check(url: str) -> None:
     guard.check_url(url)
     parts = urlsplit(url)
     try:
-        guard.resolve(parts.hostname or "", parts.port or 443)
+        guard.resolve((parts.hostname or "").rstrip("."), parts.port or 443)
     except OSError:
         return
 
@@ -66,15 +66,17 @@ class Receiver:
     certificates = where()
 
     def __init__(self, url: str, *, connections: int) -> None:
-        parts = urlsplit(url)
-        self._listed = _is_listed(url)
         self._url = url
-        self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        pools: Mapping[str, type[HTTPConnectionPool]] = sockets.LAB if self._listed else sockets.GUARDED
+        self._listed = _is_listed(url)
         self._pool: HTTPConnectionPool | None = None
-        if parts.scheme in pools and parts.hostname:
+        try:
+            parts = urlsplit(url)
+            pools: Mapping[str, type[HTTPConnectionPool]] = sockets.LAB if self._listed else sockets.GUARDED
             tls = {"ca_certs": self.certificates} if parts.scheme == "https" else {}
-            self._pool = pools[parts.scheme](parts.hostname, port=parts.port, maxsize=connections, **tls)
+            self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            self._pool = pools[parts.scheme](parts.hostname or "", port=parts.port, maxsize=connections, **tls)
+        except (ValueError, KeyError):
+            return  # what is no address is refused when it is posted to
 
     def close(self) -> None:
         if self._pool is not None:
@@ -150,10 +152,10 @@ def _in_words(error: Any) -> str:
     """Of our own: what the libraries say holds addresses and query strings."""
     if isinstance(error, urllib3.exceptions.SSLError):
         return "has a certificate that does not check out"
-    if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
-        return f"did not take the connection within {CONNECT_SECONDS} seconds"
     if isinstance(error, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.NameResolutionError)):
         return "could not be reached"
+    if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
+        return f"did not take the connection within {CONNECT_SECONDS} seconds"
     if isinstance(error, ValueError):
         return "has an address that cannot be asked for"
     return "broke off in the middle of its answer"

@@ -13,7 +13,7 @@ Value = str | int | bool | None
 
 
 def passes(wanted: Mapping[str, Value], data: Mapping[str, Any]) -> bool:
-    return all(_at(path, data) == value for path, value in wanted.items())
+    return all(_same(_at(path, data), value) for path, value in wanted.items())
 
 
 def mistake(wanted: Any) -> str:
@@ -28,6 +28,11 @@ def mistake(wanted: Any) -> str:
         if isinstance(value, str) and len(value) > LONGEST_VALUE:
             return f"{path}: a value has at most {LONGEST_VALUE} characters."
     return ""
+
+
+def _same(one: Any, other: Value) -> bool:
+    """Python takes `true` for 1."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def _at(path: str, data: Any) -> Any:

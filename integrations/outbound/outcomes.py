@@ -57,7 +57,9 @@ def save(
     with transaction.atomic():
         if work is not None:
             work.fence()
-        endpoints = {one.pk: one for one in Endpoint.objects.select_for_update().filter(pk__in=batches).order_by("pk")}
+        # Not FOR UPDATE: an event made meanwhile refers to the row, and need not wait.
+        held = Endpoint.objects.select_for_update(no_key=True).filter(pk__in=batches).order_by("pk")
+        endpoints = {one.pk: one for one in held}
         found = [tried for batch in batches.values() for tried in batch]
         with connection.cursor() as cursor:
             cursor.execute(_SAVE, _columns(found, now))

@@ -1,4 +1,4 @@
-"""The page about webhooks says what there is."""
+"""Which events there are, who is told of them, and that the page about webhooks says so."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from integrations import targets
-from integrations.outbound import catalogue, retries
+from integrations.outbound import catalogue, filters, retries
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "webhooks-out.md").read_text()
 
@@ -50,3 +50,17 @@ def test_a_type_that_is_registered_twice_is_refused():
 )  # fmt: skip
 def test_a_pattern_stands_for_what_begins_with_it(name, patterns, right):
     assert catalogue.matches(name, patterns) is right
+
+
+@pytest.mark.parametrize(
+    ("wanted", "right"),
+    [
+        ({}, True), ({"record.status": "current"}, True), ({"record.status": "lapsed"}, False), ({"version": 3}, True),
+        ({"version": "3"}, False), ({"version": 3, "record.status": "lapsed"}, False), ({"paid": True}, True),
+        ({"paid": 1}, False), ({"record.number": None}, True), ({"record.status.more": "current"}, False),
+        ({"record.status.more": None}, True), ({"nothing.here": None}, True),
+    ],
+)  # fmt: skip
+def test_a_filter_compares_values_as_they_are(wanted, right):
+    data = {"version": 3, "paid": True, "record": {"status": "current", "number": None}}
+    assert filters.passes(wanted, data) is right
