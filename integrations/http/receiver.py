@@ -87,6 +87,8 @@ class Receiver:
         try:
             with Watch(TOTAL_SECONDS) as watch:
                 status, answer, asked_for = self._posted(body, headers)
+            if watch.expired:
+                raise TimeoutError  # the answer was cut off where it was
         except guard.Refused as refused:
             return Outcome(
                 status=None, milliseconds=_since(began), error=f"The endpoint {refused}. We do not go there."

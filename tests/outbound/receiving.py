@@ -33,12 +33,13 @@ class Got:
 
 @dataclass
 class Answer:
-    """`seconds` before it answers; no status: it hangs up."""
+    """`seconds` before it answers, or with `trickles` between the bytes of its answer; no status: it hangs up."""
 
     status: int | None = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     seconds: float = 0
+    trickles: bool = False
 
 
 class Receiving:
@@ -79,7 +80,7 @@ class Receiving:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 answer = receiving.take(Got(self.path, headers, body, time.time()))
-                time.sleep(answer.seconds)
+                time.sleep(0 if answer.trickles else answer.seconds)
                 if answer.status is None:
                     self.close_connection = True
                     return
@@ -88,7 +89,12 @@ class Receiving:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(answer.body)))
                 self.end_headers()
-                self.wfile.write(answer.body)
+                for byte in answer.body if answer.trickles else b"":
+                    self.wfile.write(bytes([byte]))
+                    self.wfile.flush()
+                    time.sleep(answer.seconds)
+                if not answer.trickles:
+                    self.wfile.write(answer.body)
 
             def log_message(self, *args):
                 pass

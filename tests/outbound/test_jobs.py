@@ -102,11 +102,14 @@ def test_one_that_answers_again_is_sent_everything_that_waited(committed, endpoi
     monkeypatch.setattr(retries, "TROUBLED", 1)
     monkeypatch.setattr(retries, "FIRST_REST", timedelta(milliseconds=100))
     endpoint(committed["sydney"], "connection.*")
-    receiver.answers = [Answer(500)]
+    receiver.usual = Answer(500)
     with hub.enter(committed["sydney"]):
         for _ in range(20):
             events.emit("connection.connected", {})
     work()
+    with hub.enter(committed["sydney"]):
+        assert Delivery.objects.filter(state="waiting").count() == 20
+    receiver.usual = Answer(200)
     time.sleep(0.2)
     work()
     with hub.enter(committed["sydney"]):

@@ -303,14 +303,17 @@ def test_a_redirect_is_a_failure_and_is_not_followed(sydney, endpoint, receiver)
         assert "sending us to another address" in Delivery.objects.get().error
 
 
-def test_one_that_never_answers_is_given_up_after_the_time_whatever_it_trickles(
-    sydney, endpoint, receiver, monkeypatch
-):
+@pytest.mark.parametrize(
+    "slow",
+    [Answer(200, seconds=3), Answer(200, body=b"x" * 20, seconds=0.3, trickles=True)],
+    ids=["silent", "trickles"],
+)
+def test_one_that_does_not_come_to_an_end_is_given_up_and_rests(sydney, endpoint, receiver, monkeypatch, slow):
     monkeypatch.setattr(door, "TOTAL_SECONDS", 1)
     made = endpoint(sydney)
-    receiver.usual = Answer(200, seconds=3)
+    receiver.usual = slow
     happen(sydney)
-    send(sydney, made)
+    assert send(sydney, made).rests_until
     with hub.enter(sydney):
         assert Delivery.objects.get().error == "The endpoint did not answer within 1 seconds."
         assert 900 < Attempt.objects.get().milliseconds < 2_500
