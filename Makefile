@@ -17,7 +17,7 @@ BENCH_VENV := .venvs/bench
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-services test-browser faults lint audit bench-pull bench-feed clean
+.PHONY: help demo test test-services test-browser faults lint audit bench-pull bench-feed bench-webhooks clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ bench-pull: $(BENCH_VENV)/.installed ## how fast a pull is, beside its limit and
 
 bench-feed: $(VENV)/.installed ## how long a feed of a million changes makes people wait (BENCH_SERVER, ARGS="--rows 100000")
 	@$(BIN)/python bench/feed_pages.py --server $(BENCH_SERVER) $(ARGS)
+
+bench-webhooks: $(VENV)/.installed ## how fast webhooks go out, and with one receiver that hangs (BENCH_SERVER, ARGS="--events 2000")
+	@$(BIN)/python bench/outbound.py --server $(BENCH_SERVER) $(ARGS)
 
 clean: ## forget the demo's database and files
 	rm -rf .demo

@@ -7,11 +7,13 @@ from .connections.models import Connection, Credential
 from .inbound.models import InboundEvent
 from .mapping.models import FieldMapping, MappingVersion
 from .matching.models import MatchReview, Merge
+from .outbound.models import Attempt, Delivery, Endpoint, EndpointSecret, Event
 from .sync.models import PlannedKey, QuarantinedRecord, QuarantineRetry, RecordLink, ResourceState, SeenKey, SyncRun
 from .sync.push.models import OutboundWrite
 
 __all__ = [
-    "ApiKey", "Change", "ChangePosition", "ChangeSet", "Conflict", "Connection", "Credential", "FieldMapping",
-    "IdempotentRequest", "InboundEvent", "MappingVersion", "MatchReview", "Merge", "OutboundWrite", "PlannedKey",
-    "QuarantineRetry", "QuarantinedRecord", "RecordLink", "ResourceState", "SeenKey", "SyncRun",
+    "ApiKey", "Attempt", "Change", "ChangePosition", "ChangeSet", "Conflict", "Connection", "Credential", "Delivery",
+    "Endpoint", "EndpointSecret", "Event", "FieldMapping", "IdempotentRequest", "InboundEvent", "MappingVersion",
+    "MatchReview", "Merge", "OutboundWrite", "PlannedKey", "QuarantineRetry", "QuarantinedRecord", "RecordLink",
+    "ResourceState", "SeenKey", "SyncRun",
 ]  # fmt: skip

@@ -22,6 +22,8 @@ ACTS = {
     "view": "integrations.view_connection",
     "connect": "integrations.connect_connection",
     "sync": "integrations.sync_connection",
+    "see_webhooks": "integrations.view_endpoint",
+    "set_webhooks": "integrations.change_endpoint",
 }
 _APPS = ("auth", "integrations", "members", "finance")
 
@@ -52,6 +54,7 @@ _SEE_CONNECTIONS = _models(
     "merge",
     "outboundwrite",
 )
+_SENT = ("event", "delivery", "attempt")
 _RUN_CONNECTIONS = (*_SEE_CONNECTIONS, ACTS["connect"], ACTS["sync"])
 
 MERGE = "integrations.merge_records"
@@ -63,6 +66,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         *_use(*CATEGORIES),
         MERGE,
         *_models("integrations", "view add change delete", "apikey"),
+        *_models("integrations", "view change", "endpoint"),
+        *_models("integrations", "view", *_SENT),
         *_models("members", "view add change delete", *_PEOPLE),
         *_models("finance", "view", *_MONEY),
         *_models("auth", "view add change", "user"),
@@ -88,7 +93,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "Auditor": (
         *_SEE_CONNECTIONS,
         *_use(*CATEGORIES),
-        *_models("integrations", "view", "apikey"),
+        *_models("integrations", "view", "apikey", "endpoint", *_SENT),
         *_models("members", "view", *_PEOPLE),
         *_models("finance", "view", *_MONEY),
         *_models("auth", "view", "user", "group"),

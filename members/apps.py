@@ -7,6 +7,7 @@ class MembersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import targets
+        from . import event_types, targets
 
         targets.register()
+        event_types.register()

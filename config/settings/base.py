@@ -187,6 +187,11 @@ LAB_URL = env("LAB_URL", default="")
 WEBHOOK_MAX_BYTES = env.int("WEBHOOK_MAX_BYTES", default=1_000_000)
 # How long what was delivered, and done, is kept: no shorter than vendors repeat themselves.
 WEBHOOK_KEEP_DAYS = env.int("WEBHOOK_KEEP_DAYS", default=30)
+# --- webhooks we send -------------------------------------------------------------------------------------------------
+# Hosts inside our own network that events may be sent to, "host[:port]" each, also by plain http. No other may be private.
+WEBHOOK_PRIVATE_HOSTS = env.list("WEBHOOK_PRIVATE_HOSTS", default=[])
+# How long events, their deliveries and attempts are kept, and can be replayed.
+WEBHOOK_EVENTS_KEEP_DAYS = env.int("WEBHOOK_EVENTS_KEEP_DAYS", default=30)
 
 # --- API --------------------------------------------------------------------------------------------------------------
 # How many requests one key or person may make in a minute, over all processes.
@@ -228,6 +233,7 @@ SPECTACULAR_SETTINGS = {
         "RecordStateEnum": "integrations.sync.models.RecordLink.State",
         "RunStateEnum": "integrations.sync.models.SyncRun.State",
         "InboundEventStateEnum": "integrations.inbound.models.InboundEvent.State",
+        "DeliveryStateEnum": "integrations.outbound.models.Delivery.State",
         "DuplicateStateEnum": "integrations.matching.models.MatchReview.State",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

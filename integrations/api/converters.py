@@ -7,7 +7,9 @@ from django.urls.converters import IntConverter, StringConverter
 
 
 class ProviderSlug(StringConverter):
-    regex = "[a-z][a-z0-9-]{0,39}"
+    """Never a UUID: where both may stand, an address means one of them."""
+
+    regex = "(?![0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![a-z0-9-]))[a-z][a-z0-9-]{0,39}"
 
 
 class Word(StringConverter):

@@ -37,6 +37,8 @@ PATH_PARAMETERS: dict[str, tuple[str, str]] = {
     "action": ("One of the integration's actions.", "create_payment_link"),
     "review_id": ("The possible duplicate's id.", "01980f6e-a3c1-7a52-8f11-6d0f0b7c4e21"),
     "merge_id": ("The merge's id.", "01980f6e-b7d4-7e83-9a02-7e1f0c8d5f32"),
+    "endpoint_id": ("The webhook's id.", "01980f6e-c9e6-7fa5-8b13-8f2a1d9e6043"),
+    "delivery_id": ("The delivery's id.", "01980f6e-d0f7-7ab6-9c24-9a3b2e0f7154"),
     "number": ("The version's number.", "2"),
     "urn": ("The schema's URN.", "urn:canonical:invoice:1.0.0"),
 }
@@ -60,13 +62,15 @@ def operation(
     sent: Any = None,
     parameters: list[Any] | None = None,
 ) -> Callable[[Any], Any]:
-    """Describe one method of a view. `responses`: status -> what answers it, and an example; `sent`: an example of the body.
+    """Describe one method of a view. `responses`: status -> what answers it (None: nothing does), and an example; `sent`: an
+    example of the body.
 
     Problems are added by ApiSchema.
     """
     examples = [
         OpenApiExample("Answer", value=example, response_only=True, status_codes=[str(status)])
-        for status, (_, example) in responses.items()
+        for status, (answer, example) in responses.items()
+        if answer is not None
     ]
     if sent is not None:
         examples.append(OpenApiExample("Request", value=sent, request_only=True))
@@ -104,7 +108,7 @@ class ApiSchema(AutoSchema):
 
     def _problems(self) -> dict[int, str]:
         found = dict(EVERYWHERE)
-        if self.method in ("POST", "PUT"):
+        if self.method in ("POST", "PUT", "PATCH"):
             found |= WITH_A_BODY
         if "{" in self.path or (self.view.names_things and self.method == "POST"):
             found |= ON_ONE_THING

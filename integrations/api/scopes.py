@@ -29,4 +29,9 @@ SCOPES = {
     "duplicates:decide": Scope(label="decide about possible duplicates, merge records and undo that", act="sync"),
     "conflicts:resolve": Scope(label="decide conflicts between both sides of a record", act="sync"),
     "actions:run": Scope(label="run a provider's actions, such as creating a payment", act="sync"),
+    "webhooks:read": Scope(label="see webhooks and what was delivered to them", act="see_webhooks"),
+    "webhooks:write": Scope(
+        label="make, change and delete webhooks, by which records of members and money leave",
+        act="set_webhooks",
+    ),
 }

@@ -25,6 +25,7 @@ from .views import (
     set_aside,
     settings,
     sync,
+    webhooks,
 )
 
 converters.register()
@@ -102,6 +103,15 @@ urlpatterns = [
     path("merges", duplicates.Merges.as_view()),
     path("merges/<uuid:merge_id>", duplicates.OneMerge.as_view()),
     path("merges/<uuid:merge_id>/undo", duplicates.UndoMerge.as_view()),
+    path("event-types", webhooks.EventTypes.as_view()),
+    path("webhooks", webhooks.Webhooks.as_view()),
+    path("webhooks/<uuid:endpoint_id>", webhooks.Webhook.as_view()),
+    path("webhooks/<uuid:endpoint_id>/rotate", webhooks.Rotate.as_view()),
+    path("webhooks/<uuid:endpoint_id>/test", webhooks.Test.as_view()),
+    path("webhooks/<uuid:endpoint_id>/replay", webhooks.Replay.as_view()),
+    path("webhooks/<uuid:endpoint_id>/deliveries", webhooks.Deliveries.as_view()),
+    path("webhooks/<uuid:endpoint_id>/deliveries/<uuid:delivery_id>", webhooks.OneDelivery.as_view()),
+    path("webhooks/<uuid:endpoint_id>/deliveries/<uuid:delivery_id>/replay", webhooks.ReplayOne.as_view()),
     path("schemas", schemas.Schemas.as_view()),
     path("schemas/<urn:urn>", schemas.CanonicalSchema.as_view(), name="canonical-schema"),
     path("schema", description.Schema.as_view(), name="schema"),

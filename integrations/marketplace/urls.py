@@ -21,6 +21,7 @@ from .views import (
     schedule,
     sending,
     set_aside,
+    webhooks,
 )
 
 app_name = "marketplace"
@@ -29,6 +30,7 @@ app_name = "marketplace"
 def pages(face: Face) -> list[URLPattern]:
     """The marketplace's routes, shown on this face."""
     of = "connections/<uuid:pk>/"
+    hook = "webhooks/<uuid:endpoint_id>/"
     return [
         path("", face.page(catalogue.catalogue), name="catalogue"),
         path("providers/<slug:slug>/", face.page(catalogue.provider), name="provider"),
@@ -84,6 +86,18 @@ def pages(face: Face) -> list[URLPattern]:
         path("merges/new/", face.page(merges.merge), name="merge"),
         path("merges/<uuid:merge_id>/", face.page(merges.merged), name="merged"),
         path("merges/<uuid:merge_id>/undo/", face.page(merges.unmerge), name="unmerge"),
+        path("webhooks/", face.page(webhooks.webhooks), name="webhooks"),
+        path("webhooks/new/", face.page(webhooks.new), name="webhook-new"),
+        path(hook, face.page(webhooks.webhook), name="webhook"),
+        path(hook + "edit/", face.page(webhooks.edit), name="webhook-edit"),
+        path(hook + "rotate/", face.page(webhooks.rotate), name="webhook-rotate"),
+        path(hook + "test/", face.page(webhooks.test), name="webhook-test"),
+        path(hook + "enable/", face.page(webhooks.enable), name="webhook-enable"),
+        path(hook + "disable/", face.page(webhooks.disable), name="webhook-disable"),
+        path(hook + "delete/", face.page(webhooks.delete), name="webhook-delete"),
+        path(hook + "replay/", face.page(webhooks.send_again), name="webhook-replay"),
+        path(hook + "deliveries/<uuid:delivery_id>/", face.page(webhooks.delivery), name="delivery"),
+        path(hook + "deliveries/<uuid:delivery_id>/replay/", face.page(webhooks.delivery_again), name="delivery-again"),
     ]
 
 

@@ -203,7 +203,9 @@ def _finished(run: SyncRun, state: str, message: str, work: Fence | None) -> boo
     with transaction.atomic():
         if work is not None:
             work.complete()
-        going_on = SyncRun.objects.filter(pk=run.pk).exclude(state=SyncRun.State.CANCELLED)
-        ended = going_on.update(state=state, message=message, finished_at=timezone.now())
+        going_on = SyncRun.objects.select_for_update(no_key=True).filter(pk=run.pk)
+        if ended := going_on.exclude(state=SyncRun.State.CANCELLED).exists():
+            run.state, run.message, run.finished_at = state, message, timezone.now()
+            run.save(update_fields=["state", "message", "finished_at"])
     run.refresh_from_db(fields=["state", "message", "finished_at"])
-    return bool(ended)
+    return ended

@@ -57,6 +57,9 @@ class Caller:
     def put(self, path: str, body: Any = None, **headers: str):
         return self.ask("PUT", path, body, **headers)
 
+    def patch(self, path: str, body: Any = None, **headers: str):
+        return self.ask("PATCH", path, body, **headers)
+
     def delete(self, path: str, **headers: str):
         return self.ask("DELETE", path, **headers)
 

@@ -28,6 +28,7 @@ from integrations.matching import merging
 from integrations.matching.models import MatchReview
 from integrations.sync.models import QuarantinedRecord, QuarantineRetry, RecordLink, SyncRun
 from members.models import Member
+from tests.marketplace.staging import make_webhook
 
 from .conftest import synced
 
@@ -81,7 +82,10 @@ def test_no_request_makes_the_api_fail_or_break_its_promises(sydney, stripe, set
             candidates=[{"id": str(members[0].pk), "score": 54, "reasons": []}], record={"display_name": "Ada"}, body="{}",
         )  # fmt: skip
         merge = merging.merge(targets.get("members.member"), members[0].pk, members[1].pk, {})
+        endpoint = make_webhook(sydney)
         known = {
+            "endpoint_id": str(endpoint.pk),
+            "delivery_id": str(endpoint.deliveries.get().pk),
             "review_id": str(review.pk),
             "merge_id": str(merge.pk),
             "conflict_id": str(conflict.pk),

@@ -41,7 +41,10 @@ def test_every_operation_says_what_it_does_and_what_can_go_wrong(described):
         assert one["summary"], name
         assert one["tags"], name
         assert {"400", "401", "403", "406", "429"} <= set(one["responses"]), name
+        empty = {status for status, answer in one["responses"].items() if status == "204" and "content" not in answer}
         for status, answer in one["responses"].items():
+            if status in empty:
+                continue
             kind = "application/problem+json" if int(status) >= 400 else "application/json"
             assert list(answer["content"]) == [kind], (name, status)
         if "{" in name:
@@ -49,8 +52,9 @@ def test_every_operation_says_what_it_does_and_what_can_go_wrong(described):
         if "requestBody" in one:
             assert {"413", "415"} <= set(one["responses"]), name
             assert one["requestBody"]["content"]["application/json"]["examples"], name
-        shown = [status for status, answer in one["responses"].items() if "examples" in str(answer["content"])]
-        assert shown == list(one["responses"]), name
+        told = [status for status in one["responses"] if status not in empty]
+        shown = [status for status in told if "examples" in str(one["responses"][status]["content"])]
+        assert shown == told, name
 
 
 def test_operations_have_names_of_their_own(described):

@@ -59,6 +59,9 @@ NEEDS = {
     "POST duplicates": "duplicates:decide",
     "GET merges": "records:read",
     "POST merges": "duplicates:decide",
+    "GET event-types": "webhooks:read",
+    "GET webhooks": "webhooks:read",
+    "POST webhooks": "webhooks:write",
     "GET schemas": "integrations:read",
     "GET schemas/urn:canonical:tag:1.0.0": "integrations:read",
 }

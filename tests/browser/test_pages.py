@@ -24,7 +24,7 @@ from integrations.mapping.services import save_field_rules
 from integrations.marketplace.urls import urlpatterns
 from integrations.matching.models import Merge
 from integrations.sync.models import QuarantinedRecord, SyncRun
-from tests.marketplace.staging import make_conflict, make_connection, make_history, make_run
+from tests.marketplace.staging import make_conflict, make_connection, make_history, make_run, make_webhook
 from tests.marketplace.test_inbound import told
 from tests.marketplace.test_plans import stored
 from tests.marketplace.test_routes import POST_ONLY
@@ -72,6 +72,7 @@ def pages(place) -> Pages:
         told(till, 1, pk=done.pk, topic="charge.failed", state="failed", note="Stripe has a fault of its own.")
     make_conflict(place.sydney, till, pk=done.pk)
     make_conflict(place.sydney, till, field="email", ours="ada@example.org", theirs="lovelace@example.org")
+    hook = make_webhook(place.sydney, delivery_id=done.pk)
     running = make_run(place.sydney, till, "payouts", state="running", total=5000, fetched=1830, created=1800)
     plan = stored(created=12, updated=3, quarantined=3)
     waits = make_run(
@@ -91,6 +92,8 @@ def pages(place) -> Pages:
         .replace("<uuid:record>", str(done.pk))
         .replace("<uuid:merge_id>", str(done.pk))
         .replace("<uuid:event>", str(done.pk))
+        .replace("<uuid:endpoint_id>", str(hook.pk))
+        .replace("<uuid:delivery_id>", str(done.pk))
         for route in urlpatterns
         if route.name not in NO_PAGE
     }
@@ -102,6 +105,8 @@ def pages(place) -> Pages:
         "planned": f"/marketplace/runs/{waits.pk}/",
         "running": f"/marketplace/runs/{running.pk}/",
         "nothing-found": "/marketplace/?q=zzz",
+        "webhook-counted": f"/marketplace/webhooks/{hook.pk}/replay/?which=since&since=2026-01-01",
+        "admin-webhook": f"/admin/marketplace/webhooks/{hook.pk}/",
         "not-there": "/nothing/",
         "admin": "/admin/",
         "admin-catalogue": "/admin/marketplace/",

@@ -60,6 +60,8 @@ OBJECTS: dict[str, Callable[[Route, Place], list[Any]]] = {
     "merge_id": _of("integrations.Merge"),
     "record_id": lambda route, place: [_record(place)],
     "conflict_id": _of("integrations.Conflict"),
+    "endpoint_id": _of("integrations.Endpoint"),
+    "delivery_id": _of("integrations.Delivery"),
     "pk": _of("integrations.Connection", "integrations.SyncRun", "integrations.Conflict"),
     "id": _of("auth.User"),
     "object_id": lambda route, place: [place.key(route.model._meta.label)],

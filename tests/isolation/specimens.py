@@ -33,6 +33,7 @@ SHAPES = {
     "integrations.QuarantinedRecord.reasons": lambda canary: [{"field": "name", "message": canary}],
     "integrations.QuarantineRetry.wanted": lambda canary: {"message": canary},
     "integrations.Conflict.part": lambda canary: f'["{canary}"]',
+    "integrations.Event.body": lambda canary: f'{{"type": "{canary}", "data": {{"name": "{canary}"}}}}',
     "integrations.Credential.secret": lambda canary: f'{{"key": "{canary}-secret", "access_token": "{canary}-secret"}}',
     "integrations.Connection.environment": lambda canary: "lab",  # no vendor is asked: there is no lab here
     "hub.AccountRoute.webhook_secrets": lambda canary: f'[{{"secret": "{canary}-secret", "until": null}}]',

@@ -14,6 +14,8 @@ from integrations import hub
 from integrations.conflicts.models import Conflict
 from integrations.connections.models import Connection, Credential
 from integrations.hub.models import Chapter
+from integrations.outbound import signing
+from integrations.outbound.models import Attempt, Delivery, Endpoint, EndpointSecret, Event
 from integrations.sync.models import QuarantinedRecord, RecordLink, ResourceState, SyncRun
 
 CANARY = "canary-secret-7d1f0c"
@@ -115,3 +117,27 @@ def make_conflict(chapter: Chapter, connection: Connection, **extra) -> Conflict
             "ours": "ours", "theirs": "theirs", "ours_at": now, "theirs_at": now, "created_at": now, "updated_at": now,
         }  # fmt: skip
         return Conflict.objects.create(connection=connection, link=link, **values | extra)
+
+
+def make_webhook(chapter: Chapter, *, delivery_id: object = None, **extra) -> Endpoint:
+    """With a delivery that failed once and arrived then, and a secret; `delivery_id` is the id it gets."""
+    now = timezone.now()
+    values = {
+        "url": "https://hooks.example.org/chapterhouse", "description": "Newsletter", "events": ["member.*"], "version": 1,
+        "last_success_at": now,
+    }  # fmt: skip
+    with hub.enter(chapter):
+        endpoint = Endpoint.objects.create(**values | extra)
+        EndpointSecret.objects.create(endpoint=endpoint, secret=signing.new_secret())
+        body = json.dumps({"type": "member.updated", "timestamp": now.isoformat(), "data": {"record": {"name": "Ada"}}})
+        event = Event.objects.create(type="member.updated", version=1, body=body)
+        more = {"id": delivery_id} if delivery_id else {}
+        delivery = Delivery.objects.create(
+            endpoint=endpoint, event=event, state="delivered", tries=2, status=200, ended_at=now, **more
+        )
+        for minutes, ok in ((5, False), (0, True)):
+            Attempt.objects.create(
+                delivery=delivery, endpoint=endpoint, at=now - timedelta(minutes=minutes), ok=ok, milliseconds=41,
+                status=200 if ok else 503, error="" if ok else "The endpoint answered 503.", answer="" if ok else "Busy",
+            )  # fmt: skip
+        return endpoint

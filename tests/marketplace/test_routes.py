@@ -15,14 +15,15 @@ from integrations.marketplace.urls import urlpatterns
 from integrations.matching.models import Merge
 from integrations.sync.models import QuarantinedRecord
 
-from .staging import CANARY, make_conflict, make_connection, make_history, make_person, sign_in
+from .staging import CANARY, make_conflict, make_connection, make_history, make_person, make_webhook, sign_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.services]
 
 FACES = ("/marketplace/", "/admin/marketplace/")
 POST_ONLY = {
     "sync", "test", "cancel", "approve", "reject", "plan-approve", "plan-reject", "try_again", "dismiss_alarm", "decide",
-    "decide_all", "decided", "unmerge", "sending_retry", "inbound_again", "inbound_secret",
+    "decide_all", "decided", "unmerge", "sending_retry", "inbound_again", "inbound_secret", "webhook-test", "webhook-enable",
+    "delivery-again",
 }  # fmt: skip
 READ_ONLY = {
     "catalogue",
@@ -47,6 +48,9 @@ READ_ONLY = {
     "all_conflicts",
     "inbound",
     "inbound_event",
+    "webhooks",
+    "webhook",
+    "delivery",
 }
 
 
@@ -70,6 +74,8 @@ def filled(route: str, connection: object, run: object, slug: str = "ledgerly") 
         "<uuid:record>": str(run),
         "<uuid:merge_id>": str(run),
         "<uuid:event>": str(run),
+        "<uuid:endpoint_id>": str(connection),
+        "<uuid:delivery_id>": str(run),
     }
     for word, value in (ids | named).items():
         route = route.replace(word, value)
@@ -86,7 +92,7 @@ def addresses(connection: object, run: object) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def place(sydney):
-    """A connection, a run of it, and a conflict that has the run's id, so that an address needs no third one."""
+    """A connection, a run of it, and others that have their ids, so that an address needs no third one."""
     connection = make_connection(sydney)
     with hub.enter(sydney):
         MappingVersion.objects.create(connection=connection, resource="customers", number=1)
@@ -101,6 +107,7 @@ def place(sydney):
         )
     with hub.enter(sydney):
         Merge.objects.create(pk=run.pk, target="members.member", kept_id=run.pk, merged_id=run.pk, label="Somebody")
+    make_webhook(sydney, pk=connection.pk, delivery_id=run.pk)
     return connection, run
 
 
