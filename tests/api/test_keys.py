@@ -191,4 +191,6 @@ def test_the_scopes_are_these():
         "records:read",
         "records:write",
         "sync:run",
+        "webhooks:read",
+        "webhooks:write",
     ]

@@ -234,7 +234,8 @@ def test_a_sweep_meets_a_run_under_way_and_comes_again(ledger, vendor, monkeypat
 
 
 def test_every_active_chapter_is_looked_after_every_hour(vendor, sydney, melbourne):
-    tick.claim_fire(f"every.{upkeep.KIND}", HOURLY)
+    for kind, every in regular.known().items():
+        tick.claim_fire(f"every.{kind}", every)
     assert tick.wish_regularly() == 0, "this hour's has been wished for"
     assert regular.wish(upkeep.KIND) == 2
     wished = Job.objects.filter(kind=upkeep.KIND)

@@ -55,7 +55,7 @@ class InboundQuerySerializer(Body):
     state = serializers.ChoiceField(choices=InboundEvent.State.choices, required=False)
 
 
-class ReplaySerializer(Body):
+class InboundReplaySerializer(Body):
     """Without `ids` and `since`: those that failed."""
 
     ids = serializers.ListField(
@@ -64,5 +64,5 @@ class ReplaySerializer(Body):
     since = serializers.DateTimeField(required=False, help_text="Only what was received since then.")
 
 
-class ReplayedSerializer(serializers.Serializer):
+class InboundReplayedSerializer(serializers.Serializer):
     replayed = serializers.IntegerField()

@@ -21,8 +21,8 @@ from integrations.api.serializers.inbound import (
     InboundEventPageSerializer,
     InboundEventSerializer,
     InboundQuerySerializer,
-    ReplayedSerializer,
-    ReplaySerializer,
+    InboundReplayedSerializer,
+    InboundReplaySerializer,
     SigningSecretSerializer,
     WebhookAddressSerializer,
 )
@@ -111,14 +111,14 @@ class Replay(ConnectionView):
         "Act on events again",
         "Those named, those since a moment, or all that failed. What they are about is asked of the vendor as it is now.",
         tag="Webhooks received",
-        request=ReplaySerializer,
-        responses={202: (ReplayedSerializer, {"replayed": 1})},
+        request=InboundReplaySerializer,
+        responses={202: (InboundReplayedSerializer, {"replayed": 1})},
         sent={"since": "2026-02-01T00:00:00Z"},
     )
     def post(self, request: Request, **kwargs: Any) -> Response:
-        sent = body(ReplaySerializer, request)
+        sent = body(InboundReplaySerializer, request)
         number = replay(self.live_connection(), Which(ids=sent.get("ids"), since=sent.get("since")))
-        return Response(ReplayedSerializer({"replayed": number}).data, status=202)
+        return Response(InboundReplayedSerializer({"replayed": number}).data, status=202)
 
 
 def _show(rows: list[InboundEvent]) -> list[Any]:
