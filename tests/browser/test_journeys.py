@@ -287,7 +287,7 @@ def test_a_table_is_filled_in_and_had_again(visit, place):
 def test_the_address_is_set_up_and_what_is_delivered_is_seen(visit, place, working):
     page = visit().page
     connect_stripe(page)
-    page.get_by_role("link", name="Webhooks").click()
+    page.get_by_role("link", name="Incoming webhooks").click()
     expect(page.get_by_text("Waits for the secret")).to_be_visible()
     expect(page.get_by_text("Nothing has come yet")).to_be_visible()
     address = page.get_by_label("Enter this address").input_value()
