@@ -20,6 +20,8 @@ COPY providers providers
 COPY members members
 COPY finance finance
 COPY templates templates
+# Compiled once, not at every start of every process.
+RUN python -m compileall -q manage.py config integrations providers members finance
 # Static files are collected with throw-away settings: nothing secret is baked into the image.
 RUN DJANGO_SETTINGS_MODULE=config.settings.base python manage.py collectstatic --noinput --verbosity 0
 USER chapterhouse

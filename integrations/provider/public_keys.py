@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
-import jwt
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -96,6 +95,8 @@ class Jwt:
         return self.keys if self._token(delivery) else None
 
     def verify_with(self, key: bytes, delivery: Delivery, secrets: Secrets, now: float) -> bool:
+        import jwt  # a twentieth of a second at every start, for the few who need it
+
         audiences = [one.decode("utf-8", "replace") for one in secrets if one]
         token = self._token(delivery)
         if not audiences or not token:
