@@ -53,7 +53,6 @@ class Answer(NamedTuple):
     status: int
     body: bytes = b""
     content_type: str = "text/plain; charset=utf-8"
-    allow: str = ""
 
 
 class Kept(NamedTuple):

@@ -28,7 +28,7 @@ def spread(slug: str, work: Work) -> None:
         rows = list(_waiting(slug).order_by("id")[: taking.BATCH])
         if not rows:
             return
-        found = {row: taking.read(slug, row) for row in rows}
+        found = taking.read(slug, rows)
         events = {row: several for row, several in found.items() if not isinstance(several, Unread)}
         for chapter, connections in _shares(slug, events).items():
             _hand_over(chapter, connections, work)
@@ -72,8 +72,7 @@ def _hand_over(chapter_id: UUID, connections: dict[UUID, Share], work: Work) -> 
         with hub.enter(chapter_id), transaction.atomic():
             work.fence()
             for connection, share in connections.items():
-                for received_at, events in share:
-                    taking.put(connection, events, received_at)
+                taking.put(connection, share)
                 enqueue(
                     inbox.DRAIN, key=str(connection), payload={"connection": str(connection)}, priority=inbox.PRIORITY
                 )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection as database
@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 from integrations import encryption, registry
 from integrations.hub.jobs import Work
 from integrations.hub.models import InboxDelivery
+from integrations.provider import Webhook
 
 from . import events
 from .events import Event, NotReadable
@@ -59,70 +60,85 @@ def take(connection_id: UUID, slug: str, work: Work) -> int:
     """Take over what lies in the inbox for a connection of this chapter, some of it; returns how many deliveries."""
     with transaction.atomic():
         work.fence()
-        rows = locked(InboxDelivery.objects.filter(chapter=work.chapter, connection_id=connection_id, verified=True))
-        for row in rows:
-            put(connection_id, read(slug, row), row.received_at)
-        gone(rows)
+        waiting = InboxDelivery.objects.filter(chapter=work.chapter, connection_id=connection_id, verified=True)
+        rows = list(waiting.select_for_update(skip_locked=True).order_by("id")[:BATCH])
+        if rows:
+            found = read(slug, rows)
+            put(connection_id, [(row.received_at, found[row]) for row in rows])
+            gone(rows)
     return len(rows)
-
-
-def locked(rows: Any) -> list[InboxDelivery]:
-    return list(rows.select_for_update(skip_locked=True).order_by("id")[:BATCH])
 
 
 def gone(rows: Iterable[InboxDelivery]) -> None:
     InboxDelivery.objects.filter(pk__in=[row.pk for row in rows]).delete()
 
 
+def read(slug: str, rows: Sequence[InboxDelivery]) -> dict[InboxDelivery, list[Event] | Unread]:
+    """The events of each, or why there are none to be read. They are all of one chapter, or all of the hub."""
+    keys = _keys(rows)
+    return {row: _read(registry.get(slug).webhook, row, keys) for row in rows}
+
+
 def opened(row: InboxDelivery) -> bytes:
     """The body. CannotDecrypt where its key is gone, and with it the chapter's secrets."""
-    sealed = bytes(row.body)
-    if row.chapter_id is None:
-        return encryption.unseal(sealed, encryption.master_key_for(sealed), aad(row.pk, None))
-    keys, name = encryption.data_keys(row.chapter_id), encryption.key_id(sealed)
-    if name not in keys:
-        raise encryption.CannotDecrypt(f"Data key '{name}' is not one of this chapter's.")
-    return encryption.unseal(sealed, keys[name], aad(row.pk, row.chapter_id))
+    return _opened(row, _keys([row]))
 
 
-def read(slug: str, row: InboxDelivery) -> list[Event] | Unread:
-    """Its events, or why there are none to be read."""
-    webhook, body = registry.get(slug).webhook, b""
-    if webhook is None:
-        return Unread("This provider delivers nothing any more.", body)
-    try:
-        body = opened(row)
-        return events.read(webhook, body, row.headers)
-    except (NotReadable, encryption.CannotDecrypt) as error:
-        return Unread(str(error), body)
-
-
-def put(connection_id: UUID, found: list[Event] | Unread, received_at: datetime) -> None:
-    """Keep the events, each once; a delivery that cannot be read is kept as one that failed. Inside the chapter."""
-    if isinstance(found, Unread):
-        _write(connection_id, [found.as_event()], received_at, State.FAILED, found.why)
+def put(connection_id: UUID, shares: Iterable[tuple[datetime, list[Event] | Unread]]) -> None:
+    """Keep the events, each once, by one statement; a delivery that cannot be read is kept as one that failed. Inside the
+    chapter."""
+    rows = [kept for received_at, found in shares for kept in _kept(found, received_at)]
+    if not rows:
         return
-    _write(connection_id, [one for one in found if one.resource], received_at, State.WAITING, "")
-    _write(connection_id, [one for one in found if not one.resource], received_at, State.IGNORED, NOT_ACTED_ON)
-
-
-def _write(connection_id: UUID, several: Collection[Event], received_at: datetime, state: str, note: str) -> None:
-    if not several:
-        return
-    ids = [uuid7() for _ in several]
+    events_, received, states, notes = zip(*rows, strict=True)
+    pks = [uuid7() for _ in rows]
     with database.cursor() as cursor:
         cursor.execute(
             _PUT,
             {
                 "connection": connection_id,
-                "id": ids,
-                "key": [one.key for one in several],
-                "topic": [one.topic for one in several],
-                "resource": [one.resource for one in several],
-                "record": [one.record for one in several],
-                "state": [state] * len(ids),
-                "payload": _payload.sealed({pk: one.payload for pk, one in zip(ids, several, strict=True)}),
-                "received_at": [received_at] * len(ids),
-                "note": [note] * len(ids),
+                "id": pks,
+                "key": [one.key for one in events_],
+                "topic": [one.topic for one in events_],
+                "resource": [one.resource for one in events_],
+                "record": [one.record for one in events_],
+                "state": list(states),
+                "payload": _payload.sealed({pk: one.payload for pk, one in zip(pks, events_, strict=True)}),
+                "received_at": list(received),
+                "note": list(notes),
             },
         )
+
+
+def _kept(found: list[Event] | Unread, received_at: datetime) -> list[tuple[Event, datetime, str, str]]:
+    if isinstance(found, Unread):
+        return [(found.as_event(), received_at, State.FAILED, found.why)]
+    return [
+        (one, received_at, State.WAITING, "") if one.resource else (one, received_at, State.IGNORED, NOT_ACTED_ON)
+        for one in found
+    ]
+
+
+def _read(webhook: Webhook | None, row: InboxDelivery, keys: Mapping[str, bytes]) -> list[Event] | Unread:
+    body = b""
+    if webhook is None:
+        return Unread("This provider delivers nothing any more.", body)
+    try:
+        body = _opened(row, keys)
+        return events.read(webhook, body, row.headers)
+    except (NotReadable, encryption.CannotDecrypt) as error:
+        return Unread(str(error), body)
+
+
+def _keys(rows: Sequence[InboxDelivery]) -> Mapping[str, bytes]:
+    """What opens them, read once for all of them."""
+    chapter = rows[0].chapter_id
+    return encryption.master_keys() if chapter is None else encryption.data_keys(chapter)
+
+
+def _opened(row: InboxDelivery, keys: Mapping[str, bytes]) -> bytes:
+    sealed = bytes(row.body)
+    name = encryption.key_id(sealed)
+    if name not in keys:
+        raise encryption.CannotDecrypt(f"The key '{name}' it was sealed with is gone.")
+    return encryption.unseal(sealed, keys[name], aad(row.pk, row.chapter_id))

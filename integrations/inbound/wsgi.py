@@ -17,7 +17,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from integrations.provider import Delivery
 
 from . import refusals, wishes
-from .intake import REFUSED, TAKEN, Answer, Kept, receive
+from .intake import REFUSED, Answer, Kept, receive
 
 log = logging.getLogger(__name__)
 Environ = dict[str, Any]
@@ -97,6 +97,3 @@ def read(environ: Environ) -> Delivery | None:
     query = environ.get("QUERY_STRING", "")
     url = settings.PUBLIC_URL.rstrip("/") + environ.get("PATH_INFO", "") + (f"?{query}" if query else "")
     return Delivery(body=body, headers=names, method=environ.get("REQUEST_METHOD", "POST"), url=url)
-
-
-__all__ = ["ADDRESS", "REFUSED", "TAKEN", "Intake", "read"]

@@ -8,15 +8,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from finance.models import Party
 from integrations import hub
 from integrations.connections.models import Connection
 from integrations.http import documents
-from integrations.hub.jobs import enqueue, inbox
+from integrations.hub.jobs import Work, claims, enqueue, inbox
 from integrations.hub.models import InboxDelivery, Job
-from integrations.inbound import addresses, tasks
+from integrations.inbound import addresses, settling, taking, tasks
 from integrations.inbound.models import InboundEvent
 from integrations.sync import reread
 from integrations.sync.engine import run_sync
@@ -184,6 +186,27 @@ class TestTroubles:
         assert one.state == "failed"
         assert "fault of its own" in one.note
 
+    def test_what_is_new_does_not_wait_for_what_failed(self, both, vendor, sydney):
+        vendor.routes["/contacts/c1"] = lambda asked: Reply({}, 500)
+        signed("sydney", event())
+        work()
+        has(vendor, contact(2))
+        assert Job.objects.get(state="ready").run_at > timezone.now() + timedelta(seconds=5)
+        signed("sydney", event(2, record="c2"))
+        work()
+        assert [(one.record, one.state) for one in events(sydney)] == [("c1", "waiting"), ("c2", "done")]
+
+    def test_nor_where_only_the_tick_finds_it(self, both, vendor, sydney):
+        vendor.routes["/contacts/c1"] = lambda asked: Reply({}, 500)
+        signed("sydney", event())
+        work()
+        later = timezone.now() + timedelta(minutes=9)
+        signed("sydney", event(2, record="c2"))
+        Job.objects.filter(state="ready").update(run_at=later)
+        InboxDelivery.objects.update(received_at=timezone.now() - timedelta(seconds=10))
+        assert inbox.wish_for_what_is_left() == 1
+        assert Job.objects.get(state="ready").run_at < later
+
     def test_a_pause_of_the_vendors_costs_no_attempt(self, both, vendor, sydney):
         has(vendor, contact(1))
         vendor.faults = [Reply({}, 429, {"Retry-After": "30"})]
@@ -315,6 +338,17 @@ class TestFetchedKeys:
         assert not InboxDelivery.objects.exists()
         assert vendor.asked == []
 
+    def test_what_came_after_the_keys_were_looked_at_waits_its_turn(self, paypal_, vendor, sydney, both, monkeypatch):
+        """Neither into a chapter nor, of what is for all, into several."""
+        self.told("sydney", "WH-sydney")
+        for_all({"events": [{**event(1), "tenant": "org-sydney"}]})
+        InboxDelivery.objects.update(verified=False)
+        monkeypatch.setattr(settling, "_settle", lambda *_: None)
+        work()
+        assert InboxDelivery.objects.count() == 2
+        assert events(sydney) == []
+        assert vendor.asked == []
+
     def test_a_certificate_from_elsewhere_is_refused_at_the_door(self, paypal_):
         told = self.told("sydney", "WH-sydney", paypal_cert_url="https://evil.example/cert")
         assert told.status == "401 Unauthorized"
@@ -347,6 +381,22 @@ class TestForms:
                 "type": "update",
                 "data": {"id": "c1", "merges": {"EMAIL": "x"}},
             }
+
+
+def test_a_batch_is_taken_over_by_as_many_statements_as_one_delivery(both, vendor, sydney, monkeypatch):
+    def taken(number: int) -> int:
+        for one in range(number):
+            signed("sydney", event(number * 100 + one, "weather.changed"))
+        job = claims.claim()
+        with hub.enter(sydney) as chapter, CaptureQueriesContext(database) as asked:
+            work_ = Work(id=job.id, chapter=chapter, key=job.key, payload=job.payload, attempt=1, token=job.token)
+            assert taking.take(both["sydney"].pk, "signed", work_) == number
+        Job.objects.all().delete()
+        database.set_schema_to_public()
+        return len(asked)
+
+    taken(1)
+    assert taken(1) == taken(50)
 
 
 def test_duplicated_and_shuffled_each_event_has_one_effect(both, vendor, sydney):
